@@ -2,7 +2,7 @@
 # Paths are relative to this file's folder, so a folder name with spaces does no harm.
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test check fix bench pairs chaos soak browser pictures clients lock
+.PHONY: help venv run demo test check check-style check-types check-layers check-migrations check-walls fix bench pairs chaos soak browser pictures clients lock
 .DELETE_ON_ERROR:
 
 # The settings refuse to start without a secret unless development is asked for.
@@ -29,20 +29,31 @@ run: $(READY) ## everything on this machine: database, broker, API, worker, sche
 demo: $(READY) ## the return desk on real invoices, killing a worker half way; DATA=file.csv
 	@exec .venv/bin/python -m examples.return_desk.demo $(if $(DATA),"$(DATA)")
 
-# Most of the time goes into waiting, so three processes share two cores well. Servers that are given are one pair, so
+# Much of the time goes into waiting, so four processes share two cores well. Servers that are given are one pair, so
 # one process uses them.
 test: $(READY) ## the tests, on databases and brokers of their own
-	@exec .venv/bin/python -m pytest $(if $(DATABASE_URL),,-n 3 --dist loadfile --no-loadscope-reorder)
+	@exec .venv/bin/python -m pytest $(if $(DATABASE_URL),,-n 4 --dist loadfile --no-loadscope-reorder)
 
-soak: $(READY) ## tests of many at once, and of what takes minutes
+soak: $(READY) ## tests of many at once, of what takes minutes, and what make test takes a sample of
 	@exec .venv/bin/python -m pytest -m soak $(if $(DATABASE_URL),,-n 2 --dist loadfile)
 
-check: $(READY) ## format, lint, types, layers, migrations
+check: check-style check-types check-layers check-migrations check-walls ## format, lint, types, layers, migrations, the wall between tenants; side by side with -j2
+
+check-style: $(READY)
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
+
+check-types: $(READY)
 	.venv/bin/python -m mypy
+
+check-layers: $(READY)
 	.venv/bin/lint-imports
+
+check-migrations: $(READY)
 	.venv/bin/python -W ignore manage.py makemigrations --check --dry-run
+
+check-walls: $(READY)
+	.venv/bin/python -m devserver.wall_check
 
 fix: $(READY) ## format, and repair what the linter can
 	.venv/bin/ruff check --fix .

@@ -10,11 +10,14 @@ from django.db.models import Model, Q, QuerySet, UUIDField
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter
 
-from audit.models import Entry
+from audit.console.log_admin import text_block
+from audit.models import Entry, SealedEntry
+from audit.personal import kept_values, with_values
+from audit.reading.files import LogFiles
 from foundation.console import BoundedPaginator, ConsoleAdmin, DaysFilter, ReadOnlyAdmin, column, pretty
 from foundation.nouns import noun_of
 from kernel.ids import parse_id
-from tenants.members.actors import names_of, of_actor_called
+from tenants.members.actors import filter_by_actor_name, names_of
 
 
 @admin.register(Entry)
@@ -51,11 +54,13 @@ class EntryAdmin(ReadOnlyAdmin):
         "change_after",
         "request_id",
         "source_address",
+        "number",
+        "proof",
     ]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Leave what changed to the entry's own page."""
-        rows = super().get_queryset(request)
+        rows = super().get_queryset(request).select_related("tenant")  # None of a tenant that was deleted
         return (
             rows
             if request.resolver_match and "object_id" in request.resolver_match.kwargs
@@ -70,13 +75,16 @@ class EntryAdmin(ReadOnlyAdmin):
         if not term:
             return queryset, False
         as_written = Q(actor__startswith=term) | Q(object_id=term) | Q(request_id=term)
-        return queryset.filter(as_written | of_actor_called(term)), False
+        return queryset.filter(as_written | filter_by_actor_name(term)), False
 
     def put_in_words(self, request: HttpRequest, rows: Sequence[Any]) -> None:
         """Look up who acted, and what they acted on, of all rows at once."""
         names, objects = names_of(row.actor for row in rows), self._objects_of(request, rows)
+        is_page = bool(request.resolver_match and "object_id" in request.resolver_match.kwargs)
+        kept = kept_values(rows) if is_page else {}
         for row in rows:
             row.who = names[row.actor]
+            row.kept = kept
             row.object_name = objects.get((row.object_type, row.object_id), row.object_id)
 
     def _objects_of(self, request: HttpRequest, rows: Sequence[Entry]) -> dict[tuple[str, str], str]:
@@ -92,6 +100,21 @@ class EntryAdmin(ReadOnlyAdmin):
                 objects = page.get_queryset(request).filter(pk__in=ids)
                 named |= {(kind, str(one.pk)): page.name_of(one) for one in objects}
         return named
+
+    @column("number in the log")
+    def number(self, entry: Entry) -> str:
+        """Say which leaf it is."""
+        n = self._number_of(entry)
+        return "Not sealed yet." if n is None else str(n)
+
+    @column("receipt")
+    def proof(self, entry: Entry) -> str:
+        """Show the text that proves it to others, offline, with the log's key alone."""
+        n = self._number_of(entry)
+        return "-" if n is None else text_block(LogFiles(entry.tenant_id).proof(n))
+
+    def _number_of(self, entry: Entry) -> int | None:
+        return SealedEntry.objects.filter(entry_id=entry.pk).values_list("n", flat=True).first()
 
     def _page_of(self, kind: str) -> ConsoleAdmin | None:
         pages = self.admin_site._registry  # noqa: SLF001 - Django has no other way to all pages
@@ -109,14 +132,19 @@ class EntryAdmin(ReadOnlyAdmin):
         return f"{entry.object_type} {entry.object_name}"
 
     @column("before")
-    def change_before(self, entry: Entry) -> str:
+    def change_before(self, entry: Any) -> str:
         """Show the changed part as it was."""
-        return "-" if entry.before is None else pretty(entry.before)
+        return "-" if entry.before is None else pretty(with_values(entry.before, entry.kept))
 
     @column("after")
-    def change_after(self, entry: Entry) -> str:
+    def change_after(self, entry: Any) -> str:
         """Show the changed part as it became."""
-        return "-" if entry.after is None else pretty(entry.after)
+        return "-" if entry.after is None else pretty(with_values(entry.after, entry.kept))
+
+    @column("source address")
+    def source_address(self, entry: Any) -> str:
+        """Show where the request came from."""
+        return str(with_values(entry.source, entry.kept)) or "-"
 
 
 def _audit_type(model: type[Model]) -> str:

@@ -1,10 +1,14 @@
 """Audit entries, each written in the transaction of the change it tells of."""
 
+from collections.abc import Collection
+
 from django.db import connection
 from django.db.models import Model
 
 from audit.models import Entry
+from audit.personal import commit_to_personal
 from audit.types import REQUEST, AuditObject
+from foundation.inserts import insert_together
 from foundation.nouns import noun_of
 from kernel.types import Json
 
@@ -17,6 +21,7 @@ def record(
     before: Json = None,
     after: Json = None,
     outcome: str = "done",
+    personal: Collection[str] = (),
 ) -> Entry:
     """Add an entry to the open transaction, so that both are kept or neither is. Never give it a secret.
 
@@ -30,18 +35,20 @@ def record(
         before: The part that changed, as it was.
         after: The same part, as it is now.
         outcome: ``done``, or why not.
+        personal: Members of ``before`` and ``after`` that a person wrote, or that tell of one: they can be erased.
+            Names and e-mail addresses always are.
 
     Raises:
         RuntimeError: No transaction is open, so the entry could outlive a change that was rolled back.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("an audit entry is written inside the transaction of its change")
-    entry = new_entry(action, target, actor=actor, before=before, after=after, outcome=outcome)
-    entry.save(force_insert=True)
+    entry, *rows = new_rows(action, target, actor=actor, before=before, after=after, outcome=outcome, personal=personal)
+    insert_together(entry, *rows)
     return entry
 
 
-def new_entry(
+def new_rows(
     action: str,
     target: Model | AuditObject,
     *,
@@ -49,14 +56,15 @@ def new_entry(
     before: Json = None,
     after: Json = None,
     outcome: str = "done",
-) -> Entry:
-    """Make an entry that is not written yet, for those who insert it together with the row it tells of.
+    personal: Collection[str] = (),
+) -> tuple[Entry, *tuple[Model, ...]]:
+    """Make an entry that is not written yet, and the rows that go with it, for those who insert them with others.
 
     Arguments as for ``record``.
     """
     about = target if isinstance(target, AuditObject) else object_of(target)
     request = REQUEST.get()
-    return Entry(
+    entry = Entry(
         tenant_id=about.tenant_id,
         action=action,
         actor=actor,
@@ -66,8 +74,8 @@ def new_entry(
         after=after,
         outcome=outcome,
         request_id=request.request_id,
-        source_address=request.source_address,
     )
+    return entry, *commit_to_personal(entry, source_address=request.source_address, personal=personal)
 
 
 def object_of(row: Model) -> AuditObject:

@@ -15,14 +15,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import documents, models, people, starts, workloads
+from benchmarks import documents, exports, models, people, starts, workloads
+from benchmarks.audit import sealing
+from benchmarks.fairness import crowd
 from benchmarks.figures import against, line
+from benchmarks.followers import webhooks
+from benchmarks.pairs import walls
 from benchmarks.stack import Stack, running_stack
 from devserver import folders
 
-PROGRAMS = {"STREAMS": "benchmarks.followers.streams", "WAITERS": "benchmarks.followers.waiters"}
-"""Workloads with a stack of their own."""
-ALL = ("W1", "W1T", "LONE", "W2", "W3", "W4", "STARTS", "LLM", "PEOPLE", "CLAIM", "CORE", *PROGRAMS)
+PROGRAMS = {
+    "STREAMS": "benchmarks.followers.streams",
+    "WAITERS": "benchmarks.followers.waiters",
+    "AUDIT": "benchmarks.audit.verification",
+}
+"""Workloads with a stack of their own, or without one."""
+ALL = (
+    "W1", "W1T", "LONE", "W2", "W3", "W4", "STARTS", "LLM", "PEOPLE", "EXPORT", "CLAIM", "FAIR", "CORE", "RLS", "SEAL",
+    "WEBHOOKS",
+    *PROGRAMS,
+)  # fmt: skip
 FLOOR_SHARE, FLOOR_PLUS_MS = 1.5, 25.0
 Figures = dict[str, Any]
 Lines = Iterator[tuple[str, Figures]]
@@ -127,10 +139,36 @@ class Bench:
         """Runs that wait for people."""
         yield "PEOPLE: 20,000 runs parked for people, 50 of them decided", people.parked(self._stack)
 
+    def export(self) -> Lines:
+        """The export of a tenant with many runs."""
+        yield "EXPORT: a tenant with 10,000 runs of 10 steps, downloaded and verified", exports.export(self._stack)
+
     def claim(self) -> Lines:
         """The claim on long queues."""
         self._stack.empty()
         yield from self._program("benchmarks.claims")
+
+    def rls(self) -> Lines:
+        """Reads and starts with row-level security and without it."""
+        yield "RLS: how many times as long, with it and without it in turns", walls.cost(self._stack)
+
+    def seal(self) -> Lines:
+        """Sealing of the audit."""
+        yield (
+            f"SEAL: {sealing.RATE} entries/s of {sealing.TENANTS} tenants for {sealing.SECONDS} s",
+            sealing.sealed_in_time(self._stack),
+        )
+        yield "SEAL: starts a second with sealing and without it, in turns", sealing.starts_beside(self._stack)
+
+    def webhooks(self) -> Lines:
+        """Webhook endpoints beside a dead one."""
+        yield "WEBHOOKS: 1,000 endpoints, one of them dead", webhooks.beside_a_dead_one(self._stack)
+
+    def fair(self) -> Lines:
+        """Tenants beside each other."""
+        yield f"FAIR: single runs beside {crowd.QUEUED} of another tenant", crowd.beside_a_long_queue(self._stack)
+        yield from crowd.in_a_crowd(self._stack)
+        yield from self._program("benchmarks.fairness.shares")
 
     def core(self) -> Lines:
         """The pure core."""
@@ -175,7 +213,16 @@ def measure(bench: Bench, wanted: set[str], repeats: int) -> None:
         "STARTS": bench.starts,
         "LLM": bench.llm,
     }
-    once = {"PEOPLE": bench.people, "CLAIM": bench.claim, "CORE": bench.core}
+    once = {
+        "PEOPLE": bench.people,
+        "EXPORT": bench.export,
+        "CLAIM": bench.claim,
+        "FAIR": bench.fair,
+        "CORE": bench.core,
+        "RLS": bench.rls,
+        "SEAL": bench.seal,
+        "WEBHOOKS": bench.webhooks,
+    }
     for repeat in range(1, repeats + 1):
         for name, workload in often.items():
             if name in wanted:

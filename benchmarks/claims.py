@@ -24,8 +24,8 @@ ROUNDS = 150
 SLOWDOWN = 1.2
 
 MAKE_TENANTS = """
-insert into tenants_tenant (id, slug, name, is_active, max_concurrent_runs, created_at)
-select gen_random_uuid(), 'claims-' || n, 'Claims', true, 5000, clock_timestamp() from generate_series(1, %s) n
+insert into tenants_tenant (id, slug, name, is_active, created_at)
+select gen_random_uuid(), 'claims-' || n, 'Claims', true, clock_timestamp() from generate_series(1, %s) n
 returning id
 """
 MAKE_REVISION = """
@@ -117,14 +117,15 @@ def claim_all(queue: Queue) -> list[float]:
     """Claim a hundred runs, end them, queue a hundred more, again and again; return the seconds each hundred took."""
     from runs.engine.store.claims import claim_runs  # noqa: PLC0415 - after Django's setup
     from runs.engine.store.connection import connect  # noqa: PLC0415 - after Django's setup
+    from runs.engine.store.shares import ClaimingHost  # noqa: PLC0415 - after Django's setup
 
-    connection = connect("benchmark")
+    connection, host = connect("benchmark"), ClaimingHost(queue.worker_id)
     taken = []
     try:
         for number in range(ROUNDS + 1):
             began, count = time.perf_counter(), 0
             while count < DUE:
-                claimed = claim_runs(connection, worker_id=queue.worker_id, room=ROOM)
+                claimed = claim_runs(connection, host=host, room=ROOM).runs
                 if not claimed:
                     raise RuntimeError("there was nothing to claim")
                 count += len(claimed)
@@ -140,7 +141,7 @@ def claim_all(queue: Queue) -> list[float]:
 def main() -> None:
     """Measure each situation and print."""
     django.setup()
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as database:
+    with psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True) as database:
         queue = Queue(database)
         measured = []
         for name in situations(queue):

@@ -15,7 +15,7 @@ import psycopg
 import redis
 from psycopg import sql
 
-from benchmarks.floor_surroundings import dsn, fresh_db
+from benchmarks.floor_harness import dsn, fresh_db, in_database
 from devserver import folders, parts, processes
 from devserver.servers import Servers, start_servers
 from devserver.supervisor import Supervisor
@@ -69,7 +69,10 @@ class Stack:
         argv += ["--without-gossip", "--without-mingle", "--loglevel", "WARNING", "--hostname", "worker@bench"]
         child = processes.spawn(
             processes.Command(
-                argv=argv, log=self.logs / "worker.log", environment=self.environment, folder=folders.CHECKOUT
+                argv=argv,
+                log=self.logs / "worker.log",
+                environment={**parts.WORKER_ENVIRONMENT, **self.environment},
+                folder=folders.CHECKOUT,
             )
         )
         try:
@@ -105,7 +108,7 @@ def running_stack() -> Iterator[Stack]:
     for name in ("DATABASE_URL", "REDIS_URL"):
         os.environ.pop(name, None)
     with start_servers("bench", side_by_side=True) as servers:
-        os.environ.update(servers.environment())
+        os.environ.update(servers.owners_environment())
         fresh_db(DATABASE)
         with psycopg.connect(dsn(DATABASE), autocommit=True, prepare_threshold=1) as database:
             _check_durability(database)
@@ -118,11 +121,13 @@ def _with_web(servers: Servers, database: "psycopg.Connection[tuple[object, ...]
     port = processes.free_port()
     environment = {
         **parts.environment(servers, port),
-        "DATABASE_URL": dsn(DATABASE),
+        "DATABASE_URL": in_database(servers.database_url, DATABASE),
+        "DATABASE_OWNER_URL": dsn(DATABASE),
         "EXTRA_APPS": "benchmarks.noop_steps.NoopStepsConfig",
         "EGRESS_ALLOW_HOSTS": f"{processes.LOOPBACK}:*",
         "EGRESS_ALLOW_CIDRS": f"{processes.LOOPBACK}/32",
         "REQUESTS_PER_MINUTE_PER_TENANT": "10000000",
+        "CONCURRENT_RUNS_PER_TENANT": str(CONCURRENT_RUNS),
         "LOG_LEVEL": "WARNING",
         "DJANGO_SETTINGS_MODULE": "llmteam.settings",
     }
@@ -133,11 +138,6 @@ def _with_web(servers: Servers, database: "psycopg.Connection[tuple[object, ...]
         parts.run_commands(commands, environment=environment, logs=logs, say=_say_nothing)
         supervisor.start(parts.api(port))
         access = json.loads(access_file.read_text())
-        database.execute(
-            sql.SQL("update tenants_tenant set max_concurrent_runs = {} where slug = {}").format(
-                CONCURRENT_RUNS, access["tenant"]
-            )
-        )
         yield Stack(access["base_url"], access["api_key"], supervisor.pid_of("api"), database, environment, logs)
     finally:
         supervisor.stop_all()

@@ -25,8 +25,13 @@ def capacity(stack: Stack, *, profile: str = "") -> dict[str, Any]:
     """As many as it takes: 16 callers, each starting the next run when the last is accepted. No worker runs."""
     stack.empty()
     with sampled(stack.web_pid, profile):
-        figures = _load(stack, "--connections", str(CAPACITY_CONNECTIONS), "--seconds", str(CAPACITY_SECONDS))
+        figures = start_for(stack, CAPACITY_SECONDS)
     return {**figures, **against(figures["starts_per_second"], least=250)}
+
+
+def start_for(stack: Stack, seconds: int) -> dict[str, Any]:
+    """Start as many runs as the web process takes."""
+    return _load(stack, "--connections", str(CAPACITY_CONNECTIONS), "--seconds", str(seconds))
 
 
 def steady(stack: Stack) -> dict[str, Any]:

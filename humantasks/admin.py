@@ -19,11 +19,11 @@ from foundation.console import (
     Question,
     ReadOnlyAdmin,
     ReasonForm,
-    act,
     actor_of,
     change_link,
     changelist_url,
     column,
+    console_action,
     is_confirmed,
     links,
     pretty,
@@ -66,7 +66,7 @@ class TaskActionWords:
 RELEASE: Final = TaskActionWords(
     "release_tasks",
     "Give tasks back",
-    "Whoever is asked may claim them anew.",
+    "Those who are asked may claim them again.",
     "given back",
     "over, or claimed by nobody: left alone",
     Q(status=TaskStatus.OPEN, claimed_by__isnull=False),
@@ -240,7 +240,7 @@ class HumanTaskAdmin(ReadOnlyAdmin):
     def shown_votes(self, task: HumanTask) -> str:
         """Show what everybody has said."""
         votes = TaskDecision.objects.filter(task=task).order_by("created_at")
-        return "\n".join(_vote_text(one) for one in votes) or "Nobody has said anything yet."
+        return "\n".join(_vote_text(one) for one in votes) or "Nobody has decided yet."
 
     @column("see also")
     def see_also(self, task: HumanTask) -> str:
@@ -252,7 +252,7 @@ class HumanTaskAdmin(ReadOnlyAdmin):
             }
         )
 
-    @act("Give back", permission="hand_on")
+    @console_action("Give back", permission="hand_on")
     def release_tasks(self, request: HttpRequest, tasks: QuerySet[HumanTask]) -> HttpResponse | None:
         """Take the chosen tasks from who has claimed them, after asking why."""
         form = ReasonForm(request.POST if is_confirmed(request) else None)
@@ -267,7 +267,7 @@ class HumanTaskAdmin(ReadOnlyAdmin):
         self._each(request, tasks.filter(RELEASE.touches), give_back)
         return None
 
-    @act("Hand on", permission="hand_on")
+    @console_action("Hand on", permission="hand_on")
     def delegate_tasks(self, request: HttpRequest, tasks: QuerySet[HumanTask]) -> HttpResponse | None:
         """Hand the chosen tasks to a member, after asking to whom and why."""
         form = MemberForm(request.POST if is_confirmed(request) else None)
@@ -285,13 +285,13 @@ class HumanTaskAdmin(ReadOnlyAdmin):
         self._each(request, tasks.filter(DELEGATE.touches), hand_on)
         return None
 
-    @act("Give back", permission="hand_on", url_path="release")
+    @console_action("Give back", permission="hand_on", url_path="release")
     def release(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask why this task should be given back."""
         tasks = self.get_queryset(request).filter(pk=object_id)
         return self.ask(request, _question(RELEASE, tasks), form=ReasonForm(), ids=[object_id])
 
-    @act("Hand on", permission="hand_on", url_path="delegate")
+    @console_action("Hand on", permission="hand_on", url_path="delegate")
     def delegate(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask to whom this task should be handed on."""
         tasks = self.get_queryset(request).filter(pk=object_id)
@@ -325,5 +325,5 @@ def _question(words: TaskActionWords, tasks: QuerySet[HumanTask]) -> Question:
     chosen, count = tasks.count(), tasks.filter(words.touches).count()
     counts = [(f"will be {words.done}", min(count, MAX_AT_ONCE)), (words.left, chosen - count)]
     if count > MAX_AT_ONCE:
-        counts.append((f"left for another time ({MAX_AT_ONCE} at once)", count - MAX_AT_ONCE))
+        counts.append((f"not in this action (at most {MAX_AT_ONCE} at once)", count - MAX_AT_ONCE))
     return Question(words.action, words.title, words.sentence, words.title, counts)

@@ -50,3 +50,10 @@ class AnswerInvalid(Invalid):
 
     code = "ANSWER_INVALID"
     title = "The answer does not fit the task"
+
+
+class DecisionNotFound(NotFound):
+    """The caller has not decided such a task."""
+
+    code = "DECISION_NOT_FOUND"
+    title = "You have not decided such a task"

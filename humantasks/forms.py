@@ -15,7 +15,7 @@ from kernel.values import dump_json, pointer_of, size_of
 DEEPEST: Final = 5
 MAX_BYTES: Final = 64 * 1024
 MAX_MEMBERS: Final = 1_000
-READ_ONLY: Final = "This is shown, and may not be changed: send it as it is."
+READ_ONLY: Final = "This is read-only: send it unchanged."
 Schema = Mapping[str, Json]
 
 
@@ -151,7 +151,7 @@ def _item(violation: Violation) -> ErrorItem:
     """Write a finding at the field it is about: of a missing member that is the member."""
     if violation.keyword == "required":
         pointer = pointer_of(["data", *violation.path, str(violation.bound)])
-        return ErrorItem(code="REQUIRED", detail="This is needed.", pointer=pointer)
+        return ErrorItem(code="REQUIRED", detail="This is required.", pointer=pointer)
     return ErrorItem(
         code=violation.keyword.upper(), detail=violation.sentence, pointer=pointer_of(["data", *violation.path])
     )

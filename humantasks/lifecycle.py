@@ -7,7 +7,7 @@ from uuid import UUID
 from audit.services import record
 from humantasks.metrics import MAILS, OVER_LIMIT, TASKS_ENDED, count_behind_commit
 from humantasks.models import HumanTask, Notice, NoticeKind
-from humantasks.people import Asked, to_notify
+from humantasks.people import Assignees, mail_recipients
 from humantasks.types import MAX_NAME, Outcome, TaskStatus
 from kernel.clock import utc_now
 from kernel.types import Json
@@ -43,7 +43,7 @@ def close(task: HumanTask, status: TaskStatus, *, actor: str, outcome: Outcome |
     record(f"task.{status}", task, actor=actor, after={"decision": task.decision, "choice": task.choice})
 
 
-def assign(task: HumanTask, asked: Asked) -> None:
+def assign(task: HumanTask, asked: Assignees) -> None:
     """Have a task be somebody else's; whoever had claimed it has not any more. Not saved.
 
     Who may answer is told by the assignee and the groups; ``asked`` says it in words, as many as are shown.
@@ -56,9 +56,11 @@ def assign(task: HumanTask, asked: Asked) -> None:
 
 def notify_members(task: HumanTask, kind: NoticeKind, *, but: UUID | None = None) -> None:
     """Have those who are asked be told by mail, while the tenant's mails that wait are not too many already."""
-    asked = Asked(task.asked, task.assignee, tuple(task.candidate_groups), task.is_for_all)
+    asked = Assignees(task.asked, task.assignee, tuple(task.candidate_groups), task.is_for_all)
     waiting = Notice.objects.filter(tenant_id=task.tenant_id, next_at__isnull=False)[:MAX_WAITING].count()
-    rows = [Notice(tenant_id=task.tenant_id, task=task, member=one, kind=kind) for one in to_notify(asked, but=but)]
+    rows = [
+        Notice(tenant_id=task.tenant_id, task=task, member=one, kind=kind) for one in mail_recipients(asked, but=but)
+    ]
     for row in rows[max(0, MAX_WAITING - waiting) :]:
         row.next_at, row.error = None, TOO_MANY
         count_behind_commit(MAILS, OVER_LIMIT)
@@ -80,9 +82,13 @@ def signal_event(task: HumanTask, run: Run, event: str, facts: Mapping[str, Json
 
 
 def who_is_asked(task: HumanTask) -> dict[str, Json]:
-    """Write who is asked, as the journal has it."""
+    """Write who is asked, as the journal has it: by id, and by the words of the segment."""
+    return {"asked": task.asked, **asked_by_id(task)}
+
+
+def asked_by_id(task: HumanTask) -> dict[str, Json]:
+    """Write who is asked, as the audit has it: it names nobody by an e-mail address, which could not be erased."""
     return {
-        "asked": task.asked,
         "assignee_id": None if task.assignee_id is None else str(task.assignee_id),
         "candidate_groups": list(task.candidate_groups),
         "is_for_all": task.is_for_all,

@@ -8,11 +8,21 @@ from uuid import UUID
 
 from audit.services import record
 from foundation.scope import tenant_scope
-from humantasks.lifecycle import SYSTEM, assign, close, lock_run, lock_task, notify_members, signal_event, who_is_asked
+from humantasks.lifecycle import (
+    SYSTEM,
+    asked_by_id,
+    assign,
+    close,
+    lock_run,
+    lock_task,
+    notify_members,
+    signal_event,
+    who_is_asked,
+)
 from humantasks.metrics import TASKS_OPENED, count_behind_commit
 from humantasks.models import HumanTask, NoticeKind
-from humantasks.people import whom
-from humantasks.schedule import Escalate, at_deadline, first_reminder, look_at
+from humantasks.people import resolve_assignees
+from humantasks.schedule import Escalate, at_deadline, first_reminder, next_look_at
 from humantasks.types import Priority, TaskStatus
 from kernel.canonical import content_hash
 from kernel.clock import utc_now
@@ -68,7 +78,7 @@ def open_task(*, tenant_id: UUID, run_id: UUID, step_id: str, activation: int, s
     return task
 
 
-def look_after(*, tenant_id: UUID, run_id: UUID, step_id: str, activation: int) -> datetime | None:
+def act_on_deadlines(*, tenant_id: UUID, run_id: UUID, step_id: str, activation: int) -> datetime | None:
     """Do what a task's time asks for: remind, ask the next of the chain, end it without an answer.
 
     Returns:
@@ -84,10 +94,10 @@ def look_after(*, tenant_id: UUID, run_id: UUID, step_id: str, activation: int) 
             _at_deadline(task, run, now)
         elif task.remind_at is not None and task.remind_at <= now:
             _remind(task, now)
-        return look_at(task.due_at, task.remind_at) if task.is_open else None
+        return next_look_at(task.due_at, task.remind_at) if task.is_open else None
 
 
-def take_back(*, tenant_id: UUID, run_id: UUID, step_id: str, activation: int) -> None:
+def withdraw_task(*, tenant_id: UUID, run_id: UUID, step_id: str, activation: int) -> None:
     """Close the task of an activation that is cancelled; one that is over stays as it is."""
     with tenant_scope(tenant_id):
         run = lock_run(run_id)
@@ -119,11 +129,11 @@ def _new_task(run: Run, step_id: str, activation: int, spec: TaskSpec) -> HumanT
         created_at=now,
     )
     _show(task, run, spec)
-    assign(task, whom(tenant=run.tenant, ref=spec.assignee_ref, groups=spec.candidate_groups))
+    assign(task, resolve_assignees(tenant=run.tenant, ref=spec.assignee_ref, groups=spec.candidate_groups))
     task.save(force_insert=True)
     notify_members(task, NoticeKind.ASKED)
     count_behind_commit(TASKS_OPENED, task.task_type)
-    record("task.created", task, actor=SYSTEM, after={"run_id": str(run.id), "step_id": step_id, **who_is_asked(task)})
+    record("task.created", task, actor=SYSTEM, after={"run_id": str(run.id), "step_id": step_id, **asked_by_id(task)})
     return task
 
 
@@ -184,7 +194,7 @@ def _at_deadline(task: HumanTask, run: Run, now: datetime) -> None:
 
 def _escalate(task: HumanTask, run: Run, step: Escalate, now: datetime) -> None:
     before = who_is_asked(task)
-    assign(task, whom(tenant=task.tenant, ref=step.ref))
+    assign(task, resolve_assignees(tenant=task.tenant, ref=step.ref))
     task.level = step.level
     task.due_at = now + timedelta(seconds=task.timeout_seconds)
     task.remind_at = _first_reminder(now, task.due_at, task.reminder_seconds)
@@ -192,9 +202,9 @@ def _escalate(task: HumanTask, run: Run, step: Escalate, now: datetime) -> None:
     notify_members(task, NoticeKind.ESCALATED)
     facts = {"level": task.level, **who_is_asked(task), "before": before, "until": _written(task)}
     signal_event(task, run, "human.task_escalated", facts)
-    record("task.escalated", task, actor=SYSTEM, after={"level": task.level, **who_is_asked(task)})
+    record("task.escalated", task, actor=SYSTEM, after={"level": task.level, **asked_by_id(task)})
 
 
 def _written(task: HumanTask) -> str:
     """Write when a task is looked at next, as the journal has it."""
-    return look_at(task.due_at, task.remind_at).isoformat()
+    return next_look_at(task.due_at, task.remind_at).isoformat()

@@ -16,7 +16,7 @@ from tenants.types import Caller
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Assignees:
     """People asked. ``is_flagged``: a name was unknown, so the tenant's default reviewers are asked."""
 
     ref: str = ""
@@ -59,21 +59,21 @@ def shown_name(member: Membership) -> str:
     return shortened(name, MAX_NAME)
 
 
-def whom(*, tenant: Tenant, ref: str | None, groups: Sequence[str] = ()) -> Asked:
+def resolve_assignees(*, tenant: Tenant, ref: str | None, groups: Sequence[str] = ()) -> Assignees:
     """Find who is asked: by a name (group, e-mail, member id, in this order) and by groups.
 
     Nobody named: every reviewer. A name that means nobody who can answer: the tenant's default reviewers, flagged.
     """
     members = list(active_members())
     known = {group for member in members for group in member.groups}
-    asked = _named(members, known, ref) if ref else Asked()
+    asked = _named(members, known, ref) if ref else Assignees()
     if asked is None:
         return _default(tenant, known, ref=ref or "", is_flagged=True)
     found = tuple(dict.fromkeys((*asked.groups, *(group for group in groups if group in known))))
     is_flagged = len(found) < len({*asked.groups, *groups})
     if asked.assignee is None and not found:
         return _default(tenant, known, ref=ref or ", ".join(groups), is_flagged=is_flagged)
-    return Asked(ref=ref or ", ".join(found), assignee=asked.assignee, groups=found, is_flagged=is_flagged)
+    return Assignees(ref=ref or ", ".join(found), assignee=asked.assignee, groups=found, is_flagged=is_flagged)
 
 
 def active_members() -> Iterable[Membership]:
@@ -86,7 +86,7 @@ def active_members() -> Iterable[Membership]:
     )
 
 
-def to_notify(asked: Asked, *, but: UUID | None = None) -> list[Membership]:
+def mail_recipients(asked: Assignees, *, but: UUID | None = None) -> list[Membership]:
     """List the members a mail about a task goes to; who is away has it go to their stand-in as well."""
     members = list(active_members())
     assignee_id = None if asked.assignee is None else asked.assignee.id
@@ -105,18 +105,18 @@ def is_away(member: Membership) -> bool:
     return member.away_from is not None and member.away_from <= now and (member.away_until or now) >= now
 
 
-def _named(members: Sequence[Membership], groups: set[str], ref: str) -> Asked | None:
+def _named(members: Sequence[Membership], groups: set[str], ref: str) -> Assignees | None:
     if ref in groups:
-        return Asked(ref=ref, groups=(ref,))
+        return Assignees(ref=ref, groups=(ref,))
     by_mail = next((member for member in members if member.user.email.casefold() == ref.casefold()), None)
     member_id = parse_id(ref)
     found = by_mail or next((member for member in members if member.id == member_id), None)
-    return None if found is None else Asked(ref=ref, assignee=found)
+    return None if found is None else Assignees(ref=ref, assignee=found)
 
 
-def _default(tenant: Tenant, known: set[str], *, ref: str, is_flagged: bool) -> Asked:
+def _default(tenant: Tenant, known: set[str], *, ref: str, is_flagged: bool) -> Assignees:
     groups = tuple(group for group in tenant.default_reviewer_groups if group in known) if is_flagged else ()
-    return Asked(ref=ref, groups=groups, is_for_all=not groups, is_flagged=is_flagged)
+    return Assignees(ref=ref, groups=groups, is_for_all=not groups, is_flagged=is_flagged)
 
 
 def _away_now() -> Q:

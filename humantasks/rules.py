@@ -113,7 +113,7 @@ class Refusal:
 OVER: Final = Refusal("over", "The task is over already.", is_conflict=True)
 AUDITORS_READ: Final = Refusal("auditor", "Auditors read tasks; they do not act on them.")
 NOT_ASKED: Final = Refusal("not_asked", "You are not among those who are asked.")
-PROGRAMS_HOLD_NOTHING: Final = Refusal("program", "A key holds no tasks; use a token that acts for a member.")
+PROGRAMS_HOLD_NOTHING: Final = Refusal("program", "A key cannot hold tasks; use a token that acts for a member.")
 STARTED_IT: Final = Refusal("four_eyes", "You started this run, so somebody else has to decide.")
 KEY_STARTED_IT: Final = Refusal("four_eyes", "The key that acts for you started this run: somebody else has to decide.")
 MANY_DECIDE: Final = Refusal("many_decide", "Several people decide this one, so nobody can claim it.")
@@ -216,7 +216,9 @@ def problems(facts: TaskFacts, answer: TaskAnswer, violations: Sequence[ErrorIte
     if answer.decision not in set(allowed):
         hint = "One of " + ", ".join(f"`{one}`" for one in allowed) + "."
         found.append(
-            ErrorItem(code="DECISION_UNKNOWN", detail="That is no answer to this.", pointer="/decision", hint=hint)
+            ErrorItem(
+                code="DECISION_UNKNOWN", detail="This task does not allow that answer.", pointer="/decision", hint=hint
+            )
         )
     found += _problems_of_choice(facts, answer)
     found += [*_problems_of_data(facts, answer), *violations]
@@ -283,7 +285,7 @@ def _problems_of_data(facts: TaskFacts, answer: TaskAnswer) -> list[ErrorItem]:
         return [ErrorItem(code="REQUIRED", detail="This answer brings data.", pointer="/data")] if needs_data else []
     if needs_data:
         return []
-    detail = "This answer brings no data; what is shown goes on as it is."
+    detail = "This answer takes no data; the shown data is passed on unchanged."
     return [ErrorItem(code="NOT_OF_THIS_TYPE", detail=detail, pointer="/data")]
 
 

@@ -52,6 +52,6 @@ def first_reminder(now: datetime, due_at: datetime, every_hours: float | None) -
     return at if at < due_at else None
 
 
-def look_at(due_at: datetime, remind_at: datetime | None) -> datetime:
+def next_look_at(due_at: datetime, remind_at: datetime | None) -> datetime:
     """Say when a task is to be looked at."""
     return due_at if remind_at is None else min(due_at, remind_at)

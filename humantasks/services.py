@@ -12,6 +12,7 @@ from humantasks.errors import AnswerInvalid, TaskChanged, TaskNotFound, TaskOver
 from humantasks.facts import facts_of
 from humantasks.lifecycle import (
     SYSTEM,
+    asked_by_id,
     assign,
     close,
     lock_run,
@@ -20,10 +21,11 @@ from humantasks.lifecycle import (
     who_is_asked,
 )
 from humantasks.models import HumanTask, NoticeKind, TaskDecision
-from humantasks.people import Asked, active_members, person_of, shown_name
+from humantasks.people import Assignees, active_members, person_of, shown_name
 from humantasks.rules import Person, Refusal, TaskFacts, Vote
 from humantasks.types import Outcome, TaskAnswer, TaskStatus, TaskType
 from kernel.actors import key_of
+from kernel.canonical import content_hash
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from kernel.types import Json
@@ -75,11 +77,11 @@ def delegate_task(*, tenant: Tenant, person: Person, task_id: UUID, to: UUID) ->
         member = _member(to)
         _allow(task, rules.may_delegate(facts, person, person_of(member)))
         before = who_is_asked(task)
-        assign(task, Asked(ref=shown_name(member), assignee=member))
+        assign(task, Assignees(ref=shown_name(member), assignee=member))
         task.save()
         notify_members(task, NoticeKind.DELEGATED, but=person.member_id)
         _signal_assignment(task, run, person, {**who_is_asked(task), "before": before})
-        record("task.delegated", task, actor=person.full_actor, after=who_is_asked(task))
+        record("task.delegated", task, actor=person.full_actor, after=asked_by_id(task))
         return _again(task)
 
 
@@ -236,6 +238,7 @@ def _member(member_id: UUID) -> Membership:
 
 
 def _keep(task: HumanTask, person: Person, answer: TaskAnswer) -> None:
+    data = rules.settled_data(task.task_type, None, answer)
     TaskDecision.objects.create(
         tenant_id=task.tenant_id,
         task=task,
@@ -245,11 +248,14 @@ def _keep(task: HumanTask, person: Person, answer: TaskAnswer) -> None:
         name=person.name,
         decision=answer.decision,
         choice=answer.choice or "",
-        data=rules.settled_data(task.task_type, None, answer),
+        data=data,
         comment=answer.comment,
         content_hash=task.content_hash,
     )
-    record("task.decided", task, actor=person.full_actor, after={"decision": answer.decision, "choice": answer.choice})
+    told: dict[str, Json] = {"decision": answer.decision, "choice": answer.choice, "shown": task.content_hash}
+    # Hashed with a salt that goes when the person is erased: amounts and the like could be tried out otherwise.
+    told["decided"] = None if data is None else content_hash(data)
+    record("task.decided", task, actor=person.full_actor, after=told, personal=("decided",))
 
 
 def _end(task: HumanTask, run: Run, person: Person, answer: TaskAnswer, ended: str) -> None:

@@ -16,8 +16,8 @@ from foundation.platform_faults import platform_fault
 from humantasks.forms import default_form
 from humantasks.lifecycle import who_is_asked
 from humantasks.models import HumanTask
-from humantasks.opening import TaskSpec, look_after, open_task, take_back
-from humantasks.schedule import ESCALATE, FAIL, look_at
+from humantasks.opening import TaskSpec, act_on_deadlines, open_task, withdraw_task
+from humantasks.schedule import ESCALATE, FAIL, next_look_at
 from humantasks.types import MAX_NAME, Priority, TaskType
 from kernel.types import Json
 from kernel.values import shortened
@@ -212,11 +212,11 @@ class HumanTaskHandler(StepHandler):
             "due_at": task.due_at.isoformat(),
             **who_is_asked(task),
         }
-        return Wait("human", look_at(task.due_at, task.remind_at), str(task.id), details)
+        return Wait("human", next_look_at(task.due_at, task.remind_at), str(task.id), details)
 
     async def look(self, call: StepCall) -> datetime | None:
         """Remind, escalate, or end the task without an answer, as its time asks for."""
-        return await self._do(look_after, **_place(call))
+        return await self._do(act_on_deadlines, **_place(call))
 
     async def abandon(self, call: StepCall) -> None:
         """Close the task, if it is there and open."""
@@ -224,7 +224,7 @@ class HumanTaskHandler(StepHandler):
         opening = self._opening.get(tuple(place.values()))
         if opening is not None:
             await asyncio.wait([opening])
-        await self._do(take_back, **place)
+        await self._do(withdraw_task, **place)
 
     async def _do(self, work: Callable[..., Answer], **arguments: Any) -> Answer:
         """Do something of a task, again and again while the database is away: nobody else would."""

@@ -16,7 +16,10 @@ MAX_WAIT_SECONDS: Final = 55
 _PREFER_WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})\"?(?=$|[,;\s])", re.IGNORECASE)
 
 PREFER = OpenApiParameter(
-    "Prefer", str, OpenApiParameter.HEADER, description="`wait=N`: as the parameter `wait`, which wins over it."
+    "Prefer",
+    str,
+    OpenApiParameter.HEADER,
+    description="`wait=N` does the same as the parameter `wait`, which takes precedence.",
 )
 
 
@@ -30,8 +33,8 @@ class Until(models.TextChoices):
 class OnFailure(models.TextChoices):
     """Forms of the answer about a failed run."""
 
-    RUN = "run", "As every run, with a 200"
-    ERROR = "error", "As a problem whose status says whose fault it is, with the run in it"
+    RUN = "run", "As any other run, with status 200"
+    ERROR = "error", "As a problem with the status of the error's kind, and the run in its member `run`"
 
 
 class WaitQuery(Strict):
@@ -40,8 +43,8 @@ class WaitQuery(Strict):
     wait = FiniteFloat(
         required=False,
         min_value=0,
-        help_text="Seconds to wait for the run's end: over within them is a 200, else a 202. "
-        f"At most {MAX_WAIT_SECONDS} are waited, 0 by default.",
+        help_text=f"Seconds to wait for the run's end: 200 if it ends in time, else 202. "
+        f"At most {MAX_WAIT_SECONDS}; 0 by default.",
     )
     until = serializers.ChoiceField(
         choices=Until.choices,

@@ -7,6 +7,7 @@ from runs.runtime import registered_refs
 from runs.steps.registry import installed_registry
 from segments.installed import installed_catalog, installed_connections
 from tenants.connections import installed
+from tenants.lifecycle.protocols import tenant_work
 
 
 class RunsConfig(AppConfig):
@@ -19,3 +20,10 @@ class RunsConfig(AppConfig):
         installed_catalog.register(lambda: installed_registry().catalog)
         installed_connections.register(registered_refs)
         installed.provider_addresses.register(provider_addresses)
+        # The models are there now, and were not before.
+        from audit.reading.runs_held import stored_runs  # noqa: PLC0415
+        from runs.journals.audited import RunsForAudit  # noqa: PLC0415
+        from runs.lifecycle.removal import RunsOfTenant  # noqa: PLC0415
+
+        tenant_work.register(RunsOfTenant)
+        stored_runs.register(RunsForAudit)

@@ -12,10 +12,11 @@ from audit.services import record
 from foundation.scope import tenant_scope
 from kernel.types import Json
 from runs.bus.doorbell import poke_owner, ring
-from runs.errors import RunAlreadyOver, RunNotFound
+from runs.errors import RunAlreadyOver, RunNotFound, TooManyCommands
 from runs.models import Run, RunStatus, Signal, SignalKind
 from runs.models.wait_kinds import FREE
 from runs.requirements import current_requirements_of
+from tenants.lifecycle.suspension import check_may_resume
 from tenants.models import Tenant
 
 
@@ -27,6 +28,10 @@ class Reply(Enum):
     """Accepted and without effect: the run is where the command would take it."""
     REFUSED = auto()
 
+
+MAX_COMMANDS: Final = 50
+"""Commands that wait in the inbox of one run."""
+COMMANDS: Final = (SignalKind.CANCEL, SignalKind.PAUSE, SignalKind.RESUME)
 
 REPLIES: Final[Mapping[SignalKind, Mapping[RunStatus, Reply]]] = {
     SignalKind.CANCEL: {
@@ -67,7 +72,9 @@ REPLIES: Final[Mapping[SignalKind, Mapping[RunStatus, Reply]]] = {
 ``TAKEN``. Snapshots and replays read only, so every status allows them."""
 
 
-def command_run(*, tenant: Tenant, actor: str, run_id: UUID, command: SignalKind, reason: str = "") -> Run:
+def command_run(
+    *, tenant: Tenant, actor: str, run_id: UUID, command: SignalKind, reason: str = "", by_house: bool = False
+) -> Run:
     """Ask a run to pause, to resume or to end for good.
 
     Writes a signal; the run's owner, or the next claimer, applies it. Asking again changes nothing. The run's row is
@@ -80,6 +87,7 @@ def command_run(*, tenant: Tenant, actor: str, run_id: UUID, command: SignalKind
         run_id: The run.
         command: What is asked.
         reason: Shown to people in the run's history.
+        by_house: Whether the platform itself asks: then there is always room.
 
     Returns:
         The run as it is now, not as it will be.
@@ -87,6 +95,8 @@ def command_run(*, tenant: Tenant, actor: str, run_id: UUID, command: SignalKind
     Raises:
         RunNotFound: The tenant has no such run.
         RunAlreadyOver: The run is over, which forbids it.
+        TenantSuspended: It is to be resumed, and its tenant's runs are paused.
+        TooManyCommands: Many commands wait in its inbox, and this one would not end the run.
     """
     with tenant_scope(tenant.id):
         run = Run.objects.select_for_update(of=("self",)).select_related("revision").filter(id=run_id).first()
@@ -96,6 +106,10 @@ def command_run(*, tenant: Tenant, actor: str, run_id: UUID, command: SignalKind
         if reply is Reply.REFUSED:
             raise RunAlreadyOver(f"The run is {run.status} already.", extra={"state": run.status})
         if reply is Reply.TAKEN:
+            if command is SignalKind.RESUME:
+                check_may_resume(tenant)
+            if not by_house:
+                _check_room(run, command)
             _send(run, command, actor=actor, reason=reason)
             run = Run.objects.select_related("revision").get(id=run_id)
     return run
@@ -132,6 +146,18 @@ def signal_run(run: Run, kind: SignalKind, news: Mapping[str, Json]) -> None:
         ring()
 
 
+def _check_room(run: Run, command: SignalKind) -> None:
+    """Keep who pauses and resumes a run again and again from filling its inbox; a run can always be cancelled."""
+    if command is SignalKind.CANCEL:
+        return
+    waiting = run.signals.filter(kind__in=COMMANDS, applied_seq=None).count()
+    if waiting >= MAX_COMMANDS:
+        raise TooManyCommands(
+            f"{waiting} commands wait for the run to take them; send more once it has. It can be cancelled.",
+            extra={"limit": "commands_of_a_run", "used": waiting, "cap": MAX_COMMANDS},
+        )
+
+
 def _reply(run: Run, command: SignalKind) -> Reply:
     """Read the table, and what was asked before and is not in effect yet."""
     reply = REPLIES[command][RunStatus(run.status)]
@@ -145,7 +171,7 @@ def _reply(run: Run, command: SignalKind) -> Reply:
 def _send(run: Run, command: SignalKind, *, actor: str, reason: str) -> None:
     Signal.objects.create(tenant_id=run.tenant_id, run=run, kind=command, payload={"reason": reason, "actor": actor})
     Run.objects.filter(id=run.id).update(**_changes(run, command))
-    record(f"run.{command}_requested", run, actor=actor, after={"reason": reason})
+    record(f"run.{command}_requested", run, actor=actor, after={"reason": reason}, personal=("reason",))
     if run.owner:
         poke_owner(run.id)
     else:

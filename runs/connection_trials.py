@@ -29,7 +29,7 @@ from runs.runtime import Runtime
 from runs.step_api.base import Defer, RuntimeContext, StepCall, StepConfig, StepFailed
 from runs.step_api.language_models import CompletionRequest, Message
 from tenants.connections.certificates import expires_at
-from tenants.connections.policy import policy_of
+from tenants.connections.egress_policy import egress_policy_of
 from tenants.connections.selectors import get_connection
 from tenants.models import Connection, Tenant
 
@@ -110,7 +110,7 @@ async def _try(facts: ConnectionFacts, tenant: Tenant) -> Trial:
     started = time.monotonic()
     links = build_middleware()
     try:
-        async with open_client(policy_of(tenant), timeout_seconds=TRIAL_SECONDS, owner=tenant.id) as client:
+        async with open_client(egress_policy_of(tenant), timeout_seconds=TRIAL_SECONDS, owner=tenant.id) as client:
             async with asyncio.timeout(TRIAL_SECONDS + GRACE_SECONDS):
                 return await _outcome(facts, _call(_Owner(tenant.id, client), links), client, started)
     except TimeoutError:

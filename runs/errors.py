@@ -28,7 +28,7 @@ class CircuitsUnknown(Unavailable):
     """Redis, which keeps the circuits, does not answer."""
 
     code = "CIRCUITS_UNKNOWN"
-    title = "Which circuits are open is not known now, as Redis does not answer"
+    title = "The open circuits are not known now, because Redis does not answer"
 
 
 class RunAlreadyOver(Conflict):
@@ -51,6 +51,13 @@ class LinkOver(Conflict):
     code = "LINK_OVER"
     status = 410
     title = "Nobody waits for this call any more"
+
+
+class TooManyCommands(Conflict):
+    """The run has not taken the commands it was sent; ``extra`` has limit, used, cap."""
+
+    code = "TOO_MANY_COMMANDS"
+    title = "The run has not taken the commands it was sent"
 
 
 class TooManyEarlyCalls(Conflict):
@@ -85,7 +92,7 @@ class UsageTooDetailed(Invalid):
     """A usage report would have too many rows."""
 
     code = "USAGE_TOO_DETAILED"
-    title = "That would be more than 10000 rows: ask for fewer days, or tell less apart with `by`"
+    title = "That would be more than 10000 rows: ask for fewer days, or group by less with `by`"
 
 
 class InputRefused(Invalid):
@@ -116,25 +123,11 @@ class DeliveryNotFound(NotFound):
     title = "There is no such delivery"
 
 
-class IdempotencyKeyReused(Invalid):
-    """The key was used for another request."""
-
-    code = "IDEMPOTENCY_KEY_REUSED"
-    title = "This Idempotency-Key was used for another request"
-
-
-class IdempotencyKeyMalformed(Invalid):
-    """The key is empty, too long, or not printable ASCII."""
-
-    code = "IDEMPOTENCY_KEY_MALFORMED"
-    title = "An Idempotency-Key has 1 to 255 printable ASCII characters"
-
-
 class StartInProgress(Conflict):
     """Another request with the same key is starting its run right now."""
 
     code = "START_IN_PROGRESS"
-    title = "A start with this Idempotency-Key is being worked on"
+    title = "A start with this Idempotency-Key is in progress"
 
 
 class TrialInputsInvalid(Invalid):
@@ -148,4 +141,32 @@ class ProcessStops(Unavailable):
     """The web process that serves a stream stops."""
 
     code = "PROCESS_STOPS"
-    title = "This process stops; nothing is lost: come again with the last `cursor` you had"
+    title = "This process is stopping; nothing is lost: reconnect with the last `cursor` you received"
+
+
+class WebhookEndpointNotFound(NotFound):
+    """The tenant has no such webhook endpoint."""
+
+    code = "WEBHOOK_ENDPOINT_NOT_FOUND"
+    title = "There is no such webhook endpoint"
+
+
+class TooManyWebhookEndpoints(Conflict):
+    """The tenant has as many webhook endpoints as it may have; ``extra`` says how many."""
+
+    code = "TOO_MANY_WEBHOOK_ENDPOINTS"
+    title = "The tenant has the maximum number of webhook endpoints"
+
+
+class WebhookEndpointDisabled(Conflict):
+    """The webhook endpoint is disabled, so that nothing is sent to it again."""
+
+    code = "WEBHOOK_ENDPOINT_DISABLED"
+    title = "The webhook endpoint is disabled: enable it first"
+
+
+class TooMuchToRedeliver(Invalid):
+    """More events would be sent again than one request may."""
+
+    code = "TOO_MUCH_TO_REDELIVER"
+    title = "These are too many events for one request: ask for a smaller range"

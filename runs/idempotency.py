@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import wraps
 from typing import Final, ParamSpec
 
@@ -11,12 +10,12 @@ from django.db import IntegrityError, OperationalError, connection
 from django.db.models.functions import Now
 from psycopg import errors as postgres_errors
 
-from foundation.scope import tenant_scope, unscoped
-from runs.errors import IdempotencyKeyReused, StartInProgress
+from foundation.idempotency import KEY_LIFETIME, IdempotencyKeyReused, IdempotentRequest
+from foundation.scope import tenant_scope
+from runs.errors import StartInProgress
 from runs.models import IdempotencyKey, Run
 from tenants.models import Tenant
 
-KEY_LIFETIME: Final = timedelta(hours=24)
 LOCK_PATIENCE: Final = "5s"
 MAX_TRIES: Final = 3
 
@@ -24,26 +23,18 @@ Parameters = ParamSpec("Parameters")
 
 
 class _RaceLost(Exception):
-    """Another request has started something under the same key, and committed first."""
+    """Another request has started something under the same key, or a sweep removed what it starts, and was first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class StartedRun:
     """The run a start answers with; ``replayed`` when an earlier start made it."""
 
     run: Run
     replayed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class IdempotentRequest:
-    """Names a start for 24 hours; the same ``key`` with another ``request_hash`` is refused."""
-
-    key: str
-    request_hash: str
-
-
-def again_after_lost_race(start: Callable[Parameters, Started]) -> Callable[Parameters, Started]:
+def retry_after_lost_race(start: Callable[Parameters, StartedRun]) -> Callable[Parameters, StartedRun]:
     """Have a start that loses the race for its key begin again, and so find the winner's run.
 
     It may lose up to three times: a winner may roll back, and its key may run out of time.
@@ -53,7 +44,7 @@ def again_after_lost_race(start: Callable[Parameters, Started]) -> Callable[Para
     """
 
     @wraps(start)
-    def started(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Started:
+    def started(*args: Parameters.args, **kwargs: Parameters.kwargs) -> StartedRun:
         for _ in range(MAX_TRIES):
             with suppress(_RaceLost):
                 return start(*args, **kwargs)
@@ -62,7 +53,7 @@ def again_after_lost_race(start: Callable[Parameters, Started]) -> Callable[Para
     return started
 
 
-def find_earlier_start(*, tenant: Tenant, once: IdempotentRequest | None) -> Started | None:
+def find_earlier_start(*, tenant: Tenant, once: IdempotentRequest | None) -> StartedRun | None:
     """Find what an earlier request with the same key has started; None where it is the first, or names no key.
 
     Raises:
@@ -80,7 +71,7 @@ def find_earlier_start(*, tenant: Tenant, once: IdempotentRequest | None) -> Sta
         return None
     if used.request_hash != once.request_hash:
         raise IdempotencyKeyReused
-    return Started(used.run, replayed=True)
+    return StartedRun(used.run, replayed=True)
 
 
 @contextmanager
@@ -94,7 +85,7 @@ def start_transaction(tenant: Tenant) -> Iterator[None]:
         with tenant_scope(tenant.id):
             yield
     except IntegrityError as error:
-        if _is_violation_of(error, "idempotency_key_once"):
+        if _is_violation_of(error, "idempotency_key_once") or _lacks_revision(error):
             raise _RaceLost from error
         raise
     except OperationalError as error:
@@ -113,13 +104,6 @@ def claim_key(tenant: Tenant, once: IdempotentRequest | None, run: Run) -> None:
     IdempotencyKey.objects.create(tenant=tenant, key=once.key, request_hash=once.request_hash, run=run)
 
 
-def drop_old_idempotency_keys() -> int:
-    """Forget keys older than 24 hours, of all tenants; returns how many. May run at any time, any number of times."""
-    with unscoped("housekeeping"):
-        dropped, _ = IdempotencyKey.objects.filter(created_at__lt=Now() - KEY_LIFETIME).delete()
-    return dropped
-
-
 def _in_progress() -> StartInProgress:
     return StartInProgress(extra={"retry_after": 1, "state": "starting"})
 
@@ -127,3 +111,10 @@ def _in_progress() -> StartInProgress:
 def _is_violation_of(error: IntegrityError, constraint: str) -> bool:
     cause = error.__cause__
     return isinstance(cause, postgres_errors.UniqueViolation) and cause.diag.constraint_name == constraint
+
+
+def _lacks_revision(error: IntegrityError) -> bool:
+    """Whether the definition that a start took up was removed meanwhile, as no run referred to it."""
+    cause = error.__cause__
+    name = cause.diag.constraint_name if isinstance(cause, postgres_errors.ForeignKeyViolation) else None
+    return name is not None and name.startswith("runs_run_revision_id")

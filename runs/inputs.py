@@ -13,7 +13,7 @@ from runs.errors import InputRefused, InputSchemaUnusable
 MAX_NAMED = 20
 
 
-class SlowToJudge(Exception):
+class SlowToValidate(Exception):
     """Validation of the input may take seconds, and a transaction is open."""
 
 
@@ -35,13 +35,13 @@ def check_input_quickly(value: Json, *, schema: Mapping[str, Json]) -> None:
     """Check a value in milliseconds.
 
     Raises:
-        SlowToJudge: It may take longer.
+        SlowToValidate: It may take longer.
         InputRefused: As ``check_input``; ``InputSchemaUnusable`` as well.
     """
     with _schema_errors_translated():
         found = quick_violations(value, schema)
     if found is None:
-        raise SlowToJudge
+        raise SlowToValidate
     _refuse(found)
 
 
@@ -51,7 +51,12 @@ async def violations(tenant: Hashable, value: Json, schema: Mapping[str, Json]) 
     Raises:
         ComputeLimit: As ``check_input``; other errors of the compute pool as well.
     """
-    return _items(await violations_in_async(tenant, value, schema), below=())
+    return as_items(await violations_in_async(tenant, value, schema))
+
+
+def as_items(found: Iterable[Violation]) -> list[ErrorItem]:
+    """Write what does not fit as findings, with pointers into the value."""
+    return _items(found, below=())
 
 
 @contextmanager

@@ -35,13 +35,13 @@ def shortened(payload: Mapping[str, Json], size: int, *, run_id: UUID, seq: int)
     shown: dict[str, Json] = {}
     for name, value in payload.items():
         if name in _OPENED and isinstance(value, dict):
-            shown[name] = {inner: short(one, run_id, seq, (name, inner)) for inner, one in value.items()}
+            shown[name] = {inner: value_or_link(one, run_id, seq, (name, inner)) for inner, one in value.items()}
         else:
-            shown[name] = short(value, run_id, seq, (name,))
+            shown[name] = value_or_link(value, run_id, seq, (name,))
     return shown
 
 
-def short(value: Json, run_id: UUID, seq: int, path: Path) -> Json:
+def value_or_link(value: Json, run_id: UUID, seq: int, path: Path) -> Json:
     """Return a value, or a link if it is large."""
     size = len(dump_json(value).encode())
     return value if size <= VALUE_BYTES else link(size, value_url(run_id, seq, path))

@@ -39,7 +39,9 @@ RUNS_GIVEN_UP: Final = Counter(
     "llmteam_runs_given_up", "Runs this process ended, parked or let go of, by their status then.", ["status"]
 )
 HOSTS_LOST: Final = Counter(
-    "llmteam_hosts_lost", "Hosts this process found dead, by what told: their lease, or their session's lock.", ["by"]
+    "llmteam_hosts_lost",
+    "Hosts this process found dead, by what showed it: their lease, or their session's lock.",
+    ["by"],
 )
 JOURNAL_COMMITS: Final = Counter("llmteam_journal_commits", "Transactions that wrote journals.")
 LONG_TURN_SECONDS: Final = Histogram(

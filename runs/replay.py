@@ -10,28 +10,32 @@ from uuid import UUID
 
 from audit.services import record
 from audit.types import REQUEST
+from foundation.idempotency import IdempotentRequest
 from kernel.clock import utc_now
 from kernel.types import Json
 from kernel.values import dump_json
 from runs.bus.doorbell import ring
-from runs.callbacks.starting import CallbackSpec, deliver_copied_start, new_callback
+from runs.callbacks.starting import CallbackSpec, deliver_copied_start
 from runs.core import EventType
 from runs.core.events import REPLAYED_FROM
-from runs.core.journal import chain
+from runs.core.journal import chain, microseconds_of
 from runs.errors import ActivationUnknown
 from runs.idempotency import (
-    IdempotentRequest,
-    Started,
-    again_after_lost_race,
+    StartedRun,
     claim_key,
     find_earlier_start,
+    retry_after_lost_race,
     start_transaction,
 )
+from runs.limits.starts import check_included, count_start
+from runs.limits.storage import count_stored, size_of_input
 from runs.models import Run, RunEvent
 from runs.requirements import current_requirements_of
 from runs.selectors import get_run
+from runs.services import insert_run
 from runs.step_api.cookies import sealed_again
 from segments.plan import SEMANTICS
+from tenants.lifecycle.suspension import check_may_start
 from tenants.models import ApiKey, Tenant
 
 BATCH_EVENTS: Final = 500
@@ -42,7 +46,7 @@ _BEGIN_OR_END: Final = {EventType.STEP_STARTED, *_OUTCOMES}
 _Key = tuple[str | None, int | None]
 
 
-@again_after_lost_race
+@retry_after_lost_race
 def replay_run(
     *,
     tenant: Tenant,
@@ -52,7 +56,7 @@ def replay_run(
     from_activation: str | None = None,
     callback: CallbackSpec | None = None,
     once: IdempotentRequest | None = None,
-) -> Started:
+) -> StartedRun:
     """Start a new run of the revision and with the input of an earlier one, whatever became of that.
 
     From an activation on: everything the earlier run recorded before that activation first began is copied into the
@@ -69,8 +73,10 @@ def replay_run(
         once: Names this start for 24 hours.
 
     Raises:
+        TenantSuspended: The tenant is, so it starts nothing.
         RunNotFound: The tenant has no such run.
         ActivationUnknown: The earlier run has not begun that activation.
+        NotIncluded: The tenant may not use a step type of its segment any more; LimitUsedUp as for ``start_run``.
         CallbackRefused: The callback may not be called.
         IdempotencyKeyReused: The key was used for another request.
         StartInProgress: Another request with the key has not committed within 5 s.
@@ -78,11 +84,15 @@ def replay_run(
     earlier = find_earlier_start(tenant=tenant, once=once)
     if earlier is not None:
         return earlier
+    check_may_start(tenant)
     with start_transaction(tenant):
         source = get_run(tenant=tenant, run_id=run_id)
+        check_included(tenant, source.revision)
+        count_start(tenant)
         first_seq = 0 if from_activation is None else _first_seq(source, from_activation)
         run = _new_run(source, api_key, actor, keeps_rules=bool(first_seq))
-        _insert(run, callback)
+        count_stored(tenant, run.input_size or 0)
+        insert_run(run, actor=actor, callback=callback)
         if first_seq:
             _begin_with(run, source, first_seq)
             deliver_copied_start(run)
@@ -90,7 +100,7 @@ def replay_run(
         record("run.replayed", run, actor=actor, after=after)
         ring()
         claim_key(tenant, once, run)
-    return Started(run, replayed=False)
+    return StartedRun(run, replayed=False)
 
 
 def _first_seq(source: Run, activation: str) -> int:
@@ -105,14 +115,6 @@ def _first_seq(source: Run, activation: str) -> int:
     return int(first)
 
 
-def _insert(run: Run, spec: CallbackSpec | None) -> None:
-    """Keep the new run, and its callback if it has one."""
-    callback = None if spec is None else new_callback(tenant=run.tenant, run=run, spec=spec)
-    run.save(force_insert=True)
-    if callback is not None:
-        callback.save(force_insert=True)
-
-
 def _new_run(source: Run, api_key: ApiKey | None, actor: str, *, keeps_rules: bool) -> Run:
     """Make the new run; a journal that is gone on with folds by the rules it was written by."""
     return Run(
@@ -124,6 +126,7 @@ def _new_run(source: Run, api_key: ApiKey | None, actor: str, *, keeps_rules: bo
         client_reference=source.client_reference,
         metadata=source.metadata,
         input=source.input,
+        input_size=size_of_input(source.input),
         semantics=source.semantics if keeps_rules else SEMANTICS,
         priority=source.priority,
         timeout_seconds=source.timeout_seconds,
@@ -167,7 +170,9 @@ class _Beginning:
 
     def _add(self, like: RunEvent, kind: str, payload: dict[str, Json], at: datetime) -> RunEvent:
         stored = dump_json(payload).encode()
-        self.seq, self.size, self.digest = self.seq + 1, self.size + len(stored), chain(self.digest, stored)
+        self.seq, self.size = self.seq + 1, self.size + len(stored)
+        head = (self.seq, kind, like.step_id, like.activation, like.attempt, microseconds_of(at))
+        self.digest = chain(self.digest, head, stored)
         return RunEvent(
             run=self.run,
             seq=self.seq,
@@ -190,6 +195,7 @@ def _begin_with(run: Run, source: Run, first_seq: int) -> None:
     run.last_seq, run.journal_bytes, run.digest = beginning.seq, beginning.size, beginning.digest
     run.activations, run.active = len(beginning.begun), len(beginning.begun - beginning.ended)
     run.save(update_fields=["last_seq", "journal_bytes", "digest", "activations", "active"])
+    count_stored(run.tenant, beginning.size)
 
 
 def _insert_all(events: Iterator[RunEvent]) -> None:

@@ -50,7 +50,7 @@ runtime = Runtime()
 
 
 @cache
-def the_runtime() -> Runtime:
+def current_runtime() -> Runtime:
     """Give the runtime, set up: by HTTP_CLIENTS, then by each callable that RUNTIME_SETUP names.
 
     Raises:
@@ -70,7 +70,7 @@ def the_runtime() -> Runtime:
 
 def registered_refs() -> dict[str, str]:
     """Tell what the installation registered: kind by name."""
-    known = the_runtime()
+    known = current_runtime()
     return {**dict.fromkeys(known.clients.refs(), "http"), **dict.fromkeys(known.llms.refs(), "llm")}
 
 

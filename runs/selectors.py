@@ -5,28 +5,33 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Case, Count, DurationField, ExpressionWrapper, Min, OuterRef, Q, Subquery, When
+from django.db.models import Case, Count, DurationField, ExpressionWrapper, Min, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Now
 from django.urls import reverse
 
 from foundation.pages import bytes_of, newest_page
 from foundation.scope import tenant_scope, unscoped
+from kernel.clock import utc_now
 from kernel.ids import parse_id
 from kernel.paging import CursorRefused, Page
 from runs.errors import RunNotFound
 from runs.large_values import VALUE_BYTES, link
-from runs.models import OVER, Run, RunEvent, RunStatus
+from runs.models import OVER, Run, RunEvent, RunStatus, Worker
+from runs.models.wait_kinds import SLOT
 from runs.picture import StepState
+from tenants.limits.selectors import entitlements_of
 from tenants.models import Tenant
 
 MAX_SEQ: Final = 2**31 - 1
 SEQ: Final = re.compile(r"[0-9]{1,10}")
 COUNT_PATIENCE: Final = "500ms"
 LISTED_WAITS: Final = 100
+COUNTED_AHEAD: Final = 1_000
+"""Most runs that are counted ahead of one in the queue."""
 _VALUES: Final = ("input", "output")
 STARTED: Final = "step.started"
 IN_BETWEEN: Final = {"step.retrying": "retrying", "step.waiting": "waiting", "human.task_created": "waiting"}
@@ -91,6 +96,38 @@ def get_run(*, tenant: Tenant, run_id: UUID) -> Run:
     if run is None:
         raise RunNotFound
     return run
+
+
+def slot_wait(run: Run) -> dict[str, Any] | None:
+    """Tell what a run waits for that is due and that nobody executes; None of any other. The run came with its tenant.
+
+    How many runs of the tenant may be executed at once, are, and come before it; of these ``COUNTED_AHEAD`` are counted
+    at most, so it costs little however long the queue is.
+    """
+    is_due = run.owner is None and run.wake_at is not None and run.wake_at <= utc_now()
+    if not is_due or run.status in {RunStatus.PAUSED, RunStatus.STALLED}:
+        return None
+    with tenant_scope(run.tenant_id):
+        running = Run.objects.filter(owner__in=Worker.objects.values("id")).count()
+        due = Run.objects.filter(owner__isnull=True, wake_at__lte=utc_now())
+        parked = Q(status__in=[RunStatus.WAITING, RunStatus.PAUSED])
+        queued = due.exclude(parked).order_by("-priority", "created_at", "id")
+        awake = due.filter(parked).order_by("wake_at")
+        first = [*_places(queued), *_places(awake)]
+        most = entitlements_of(run.tenant_id).limit("concurrent_runs")
+    mine = (-run.priority, run.created_at, run.id)
+    ahead = sum((-priority, created_at, run_id) < mine for priority, created_at, run_id in first)
+    return {
+        "kind": SLOT,
+        "since": run.wake_at,
+        "limit": most,
+        "running": running,
+        "ahead": min(ahead, COUNTED_AHEAD),
+    }
+
+
+def _places(rows: QuerySet[Run]) -> Iterable[tuple[int, datetime, UUID]]:
+    return rows.values_list("priority", "created_at", "id")[:COUNTED_AHEAD]
 
 
 def list_runs(

@@ -7,28 +7,31 @@ from uuid import UUID
 
 from django.db.models import Model
 
-from audit.services import new_entry
+from audit.services import new_rows
 from audit.types import REQUEST
+from foundation.idempotency import IdempotentRequest
 from foundation.inserts import insert_together
 from kernel.types import Json
 from runs.bus.doorbell import ring
 from runs.callbacks.starting import CallbackSpec, new_callback
 from runs.idempotency import (
-    IdempotentRequest,
-    Started,
-    again_after_lost_race,
+    StartedRun,
     claim_key,
     find_earlier_start,
+    retry_after_lost_race,
     start_transaction,
 )
-from runs.inputs import SlowToJudge, check_input, check_input_quickly
+from runs.inputs import SlowToValidate, check_input, check_input_quickly
+from runs.limits.starts import check_included, count_start
+from runs.limits.storage import count_stored, size_of_input
 from runs.models import Run
 from runs.requirements import requirements_of
 from segments.definition import SegmentDefinition
 from segments.models import Revision
 from segments.plan import SEMANTICS
 from segments.selectors import check_startable, get_revision, get_segment, get_startable
-from segments.services import read_inline, store_inline
+from segments.services import store_inline, validate_inline
+from tenants.lifecycle.suspension import check_may_start
 from tenants.models import ApiKey, Tenant
 
 RETURN_EXISTING: Final = "return_existing"
@@ -51,7 +54,7 @@ class StartRequest:
     callback: CallbackSpec | None = None
 
 
-@again_after_lost_race
+@retry_after_lost_race
 def start_run(
     *,
     tenant: Tenant,
@@ -59,7 +62,7 @@ def start_run(
     spec: StartRequest,
     actor: str = "",
     once: IdempotentRequest | None = None,
-) -> Started:
+) -> StartedRun:
     """Start a run, once per idempotency key.
 
     Args:
@@ -70,11 +73,15 @@ def start_run(
         once: Names this start for 24 hours.
 
     Raises:
+        TenantSuspended: The tenant is, so it starts nothing.
         SegmentNotFound: The tenant has no such segment.
         RevisionNotFound: The segment has no such revision.
         SegmentArchived: The segment is archived.
         SegmentInvalid: The definition brought along has errors.
         CallbackRefused: The callback may not be called.
+        NotIncluded: The tenant may not use a step type of the segment.
+        LimitUsedUp: The segment has too many steps, no further run may be started today, or the tenant keeps as much
+            as it may.
         InputRefused: The input does not fit the segment's ``input_schema``.
         ComputeLimit: To tell whether it does takes too much; other errors of the compute pool as well.
         IdempotencyKeyReused: The key was used for another request.
@@ -83,6 +90,7 @@ def start_run(
     earlier = find_earlier_start(tenant=tenant, once=once)
     if earlier is not None:
         return earlier
+    check_may_start(tenant)
     who = actor or ("" if api_key is None else f"key:{api_key.public_id}")
     start = _Start(tenant, api_key, who, spec, once, _judged_definition(tenant, spec))
     judged_by: UUID | None = None
@@ -98,7 +106,7 @@ def _judged_definition(tenant: Tenant, spec: StartRequest) -> SegmentDefinition 
     """Judge a definition brought along, and the input by it; None where the start is of a saved segment."""
     if spec.segment_id is not None:
         return None
-    definition = read_inline(tenant=tenant, document=spec.definition, below="/segment")
+    definition = validate_inline(tenant=tenant, document=spec.definition, below="/segment")
     if definition.input_schema is not None:
         check_input(tenant.id, spec.input, schema=definition.input_schema)
     return definition
@@ -124,7 +132,7 @@ class _NotJudged(Exception):
         self.revision = revision
 
 
-def _start(start: _Start, *, judged_by: UUID | None) -> Started:
+def _start(start: _Start, *, judged_by: UUID | None) -> StartedRun:
     """Make the run in one transaction, then ring; find it where ``on_duplicate`` means one that is there.
 
     Raises:
@@ -137,13 +145,16 @@ def _start(start: _Start, *, judged_by: UUID | None) -> Started:
         else:
             revision = _saved_revision(tenant, spec.segment_id or "", spec.revision)
             _check_input(spec, revision, judged_by)
+        check_included(tenant, revision)
         existing = _existing(tenant, spec, revision)
         run = existing or _new_run(start, revision)
         if existing is None:
-            _insert(run, start)
+            count_start(tenant)
+            count_stored(tenant, run.input_size or 0)
+            insert_run(run, actor=start.actor, callback=spec.callback)
             ring()
         claim_key(tenant, start.once, run)
-    return Started(run, replayed=existing is not None)
+    return StartedRun(run, replayed=existing is not None)
 
 
 def _saved_revision(tenant: Tenant, segment_id: str, number: int | None) -> Revision:
@@ -160,7 +171,7 @@ def _check_input(spec: StartRequest, revision: Revision, judged_by: UUID | None)
         return
     try:
         check_input_quickly(spec.input, schema=schema)
-    except SlowToJudge:
+    except SlowToValidate:
         raise _NotJudged(revision) from None
 
 
@@ -184,6 +195,7 @@ def _new_run(start: _Start, revision: Revision) -> Run:
         client_reference=spec.client_reference,
         metadata=dict(spec.metadata or {}),
         input=spec.input,
+        input_size=size_of_input(spec.input),
         is_test=spec.is_test,
         semantics=SEMANTICS,
         priority=spec.priority,
@@ -193,12 +205,12 @@ def _new_run(start: _Start, revision: Revision) -> Run:
     )
 
 
-def _insert(run: Run, start: _Start) -> None:
-    """Insert the run with its audit entry, and its callback if it has one, in one statement."""
+def insert_run(run: Run, *, actor: str, callback: CallbackSpec | None) -> None:
+    """Insert a new run with its audit entry, and its callback if it has one, in one statement."""
     rows: list[Model] = [run]
     after: dict[str, Json] = {"segment_id": run.segment_id, "content_hash": run.revision.content_hash}
-    if start.spec.callback is not None:
-        callback = new_callback(tenant=start.tenant, run=run, spec=start.spec.callback)
-        rows.append(callback)
-        after["callback"] = callback.host
-    insert_together(new_entry("run.started", run, actor=start.actor, after=after), *rows)
+    if callback is not None:
+        made = new_callback(tenant=run.tenant, run=run, spec=callback)
+        rows.append(made)
+        after["callback"] = made.host
+    insert_together(*new_rows("run.started", run, actor=actor, after=after), *rows)

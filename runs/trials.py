@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from foundation.idempotency import IdempotentRequest
 from foundation.requests import NotAvailable
 from kernel.errors import ErrorItem
 from kernel.types import Json
 from runs.errors import TrialInputsInvalid
-from runs.idempotency import IdempotentRequest, Started
+from runs.idempotency import StartedRun
 from runs.services import StartRequest, start_run
 from segments.catalog import Role, StepType
 from segments.errors import SegmentInvalid, StepTypeNotFound
@@ -28,7 +29,7 @@ def try_step_type(
     config: Mapping[str, Json],
     inputs: Mapping[str, Json],
     once: IdempotentRequest | None = None,
-) -> Started:
+) -> StartedRun:
     """Start a run of one step, under the tenant's limits; its usage is marked as a test.
 
     Args:

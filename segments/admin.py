@@ -11,11 +11,11 @@ from foundation.archiving import ArchiveWords, archive_chosen
 from foundation.console import (
     NoQuestionsForm,
     ReadOnlyAdmin,
-    act,
     actor_of,
     change_link,
     changelist_url,
     column,
+    console_action,
     links,
     pretty,
 )
@@ -82,7 +82,7 @@ class SegmentAdmin(ReadOnlyAdmin):
         audit = changelist_url("audit.entry", tenant__id__exact=segment.tenant_id, object_id=segment.segment_id)
         return links({"All revisions": revisions, "Runs": runs, "Audit": audit})
 
-    @act("Archive segments", permission="archive")
+    @console_action("Archive segments", permission="archive")
     def archive_segments(self, request: HttpRequest, segments: QuerySet[Segment]) -> HttpResponse | None:
         """Take the chosen segments out of use, after asking."""
 
@@ -91,7 +91,7 @@ class SegmentAdmin(ReadOnlyAdmin):
 
         return archive_chosen(self, request, segments, ARCHIVING, archive)
 
-    @act("Archive", permission="archive", url_path="archive")
+    @console_action("Archive", permission="archive", url_path="archive")
     def archive(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask whether to take this segment out of use."""
         segments = self.get_queryset(request).filter(pk=object_id)
@@ -103,7 +103,7 @@ class RevisionAdmin(ReadOnlyAdmin):
     """Revisions in the console."""
 
     list_help = (
-        "The contents segments have had. A revision never changes; “inline” ones came with a start of their own."
+        "The contents of segments over time. A revision never changes; “inline” revisions came with the start of a run."
     )
     list_display = ["__str__", "tenant", "hash_start", "created_at"]
     list_filter = [("tenant", AutocompleteSelectFilter), ("segment", admin.EmptyFieldListFilter)]

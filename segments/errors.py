@@ -70,11 +70,11 @@ class SegmentArchived(Conflict):
 
 
 class RevisionMismatch(LlmteamError):
-    """``If-Match`` names another content than the segment has now."""
+    """The present content is not the one that ``If-Match`` or ``If-None-Match`` requires."""
 
     code = "REVISION_MISMATCH"
     status = 412
-    title = "The segment has changed since you read it"
+    title = "The content is not the one you require"
 
 
 class SegmentInvalid(Invalid):

@@ -18,7 +18,7 @@ from segments.errors import RevisionNotFound, SegmentArchived, SegmentNotFound, 
 from segments.installed import installed_catalog, installed_connections
 from segments.known_revisions import known_revisions
 from segments.models import Revision, Segment
-from segments.versioned import page_of_versions, read_number
+from segments.versioned import SEGMENT, page_of_versions, read_number, tag_of
 from tenants.connections.selectors import closed_to_tools, connection_kinds, honouring_keys
 from tenants.models import Tenant
 
@@ -76,7 +76,7 @@ def is_segment_id(text: str) -> bool:
 
 def etag_of(segment: Segment) -> str | None:
     """Return the entity tag of a segment's present content; None before it has any."""
-    return None if segment.current_revision is None else f'"{segment.current_revision.content_hash}"'
+    return tag_of(segment, SEGMENT)
 
 
 def get_segment(*, tenant: Tenant, segment_id: str) -> Segment:
@@ -168,7 +168,7 @@ def list_segments(
     Args:
         tenant: Owner.
         cursor: Where the page starts; None for the first.
-        limit: Rows a page.
+        limit: Rows per page.
         archived: Read the archived ones instead of the others.
         q: A text that their id or name has, in any case.
 

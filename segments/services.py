@@ -10,18 +10,19 @@ from kernel.errors import ErrorItem
 from kernel.types import Json
 from segments.catalog import ConnectionRef, StepType
 from segments.definition import Finding, SegmentDefinition, content_hash
-from segments.definition.refs import config_refs
-from segments.errors import RevisionMismatch, SegmentExists, SegmentInvalid, SegmentNotFound
+from segments.definition.config_refs import config_refs
+from segments.errors import SegmentExists, SegmentInvalid, SegmentNotFound
 from segments.known_names import known_names_of
 from segments.models import Revision, Segment
 from segments.pooled_validation import validate_pooled
+from segments.preconditions import NOTHING_REQUIRED, Preconditions
 from segments.selectors import catalog, etag_of, is_segment_id
 from segments.versioned import SEGMENT, archive, find_or_add_version, lock_document, point_to
 from tenants.models import Tenant
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class SavedSegment:
     """A segment after saving. ``created`` says whether its content is a new revision; ``findings`` do not block."""
 
     segment: Segment
@@ -30,7 +31,9 @@ class Saved:
     findings: tuple[Finding, ...]
 
 
-def save_segment(*, tenant: Tenant, actor: str, segment_id: str, document: Json, if_match: str | None = None) -> Saved:
+def save_segment(
+    *, tenant: Tenant, actor: str, segment_id: str, document: Json, preconditions: Preconditions = NOTHING_REQUIRED
+) -> SavedSegment:
     """Make a definition the segment's current revision; the segment is created, or taken out of the archive.
 
     Equal content is the same revision: saving it again changes nothing, saving an earlier content moves the current
@@ -41,17 +44,17 @@ def save_segment(*, tenant: Tenant, actor: str, segment_id: str, document: Json,
         actor: For the audit.
         segment_id: Which segment; a definition that names none is given this id.
         document: The definition as the canvas wrote it.
-        if_match: Entity tags of which the present content must have one; ``*`` is any content.
+        preconditions: What the present content must be.
 
     Raises:
         SegmentInvalid: The definition has errors, or names another segment.
-        RevisionMismatch: The present content has none of the tags of ``if_match``.
+        RevisionMismatch: The present content is another.
     """
     definition, findings = _read(document, segment_id, tenant)
-    return _save(tenant, actor, definition, findings, if_match)
+    return _save(tenant, actor, definition, findings, preconditions)
 
 
-def create_segment(*, tenant: Tenant, actor: str, document: Json) -> Saved:
+def create_segment(*, tenant: Tenant, actor: str, document: Json) -> SavedSegment:
     """Save a definition under the id it names. Repeating it with the same content changes nothing.
 
     Raises:
@@ -69,7 +72,7 @@ def create_segment(*, tenant: Tenant, actor: str, document: Json) -> Saved:
         return _save(tenant, actor, definition, findings)
 
 
-def read_inline(*, tenant: Tenant, document: Json, below: str = "") -> SegmentDefinition:
+def validate_inline(*, tenant: Tenant, document: Json, below: str = "") -> SegmentDefinition:
     """Judge a definition that a run brings along. May take a while, so it is never called in a transaction.
 
     Args:
@@ -100,18 +103,23 @@ def store_inline(*, tenant: Tenant, definition: SegmentDefinition) -> Revision:
     return revision
 
 
-def archive_segment(*, tenant: Tenant, actor: str, segment_id: str) -> None:
+def archive_segment(
+    *, tenant: Tenant, actor: str, segment_id: str, preconditions: Preconditions = NOTHING_REQUIRED
+) -> None:
     """Take a segment out of lists and refuse new runs of it. Its runs and revisions stay; saving it brings it back.
 
     Repeating it changes nothing.
 
     Raises:
         SegmentNotFound: The tenant has no such segment.
+        RevisionMismatch: The present content is not what ``preconditions`` require.
     """
     if not is_segment_id(segment_id):
         raise SegmentNotFound
     with tenant_scope(tenant.id):
-        if not archive(Segment.objects.filter(segment_id=segment_id), SEGMENT, actor=actor):
+        if not archive(
+            Segment.objects.filter(segment_id=segment_id), SEGMENT, actor=actor, preconditions=preconditions
+        ):
             raise SegmentNotFound
 
 
@@ -134,29 +142,17 @@ def _save(
     actor: str,
     definition: SegmentDefinition,
     findings: tuple[Finding, ...],
-    if_match: str | None = None,
-) -> Saved:
+    preconditions: Preconditions = NOTHING_REQUIRED,
+) -> SavedSegment:
     texts = {"name": definition.name[:200], "description": definition.description}
     with tenant_scope(tenant.id):
         segment = lock_document(Segment.objects.all(), SEGMENT, tenant=tenant, segment_id=definition.segment_id)
-        _check_match(segment, if_match)
+        preconditions.check(etag_of(segment))
         revision, created = find_or_add_version(
             segment, SEGMENT, digest=content_hash(definition), contents=partial(_contents, definition)
         )
         point_to(segment, SEGMENT, revision, actor=actor, **texts)
-    return Saved(segment, revision, created, findings)
-
-
-def _check_match(segment: Segment, if_match: str | None) -> None:
-    if if_match is None:
-        return
-    present = etag_of(segment)
-    tags = [tag.strip() for tag in if_match.split(",")]
-    if present is None or not {"*", present} & set(tags):
-        raise RevisionMismatch(
-            f"The segment's present content has the tag {present or 'none'}; read it again and repeat your change.",
-            extra={"etag": present},
-        )
+    return SavedSegment(segment, revision, created, findings)
 
 
 def _contents(definition: SegmentDefinition) -> dict[str, Any]:

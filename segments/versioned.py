@@ -10,6 +10,8 @@ from audit.services import record
 from kernel.clock import utc_now
 from kernel.paging import CursorRefused, Page
 from kernel.types import Json
+from segments.preconditions import NOTHING_REQUIRED, Preconditions
+from tenants.limits.room import check_room
 
 Row = TypeVar("Row", bound=Model)
 
@@ -21,8 +23,8 @@ class DocumentKind:
     """A kind of document, and what its parts are called.
 
     Attributes:
-        noun: The document, in the audit.
-        version_noun: One of its versions, in the audit.
+        noun: The document, in the audit; with an s behind it the bound of how many there are.
+        version_noun: One of its versions, likewise.
         versions: The relation to its versions; each has a ``number`` and a ``content_hash``.
         current: The field with the current one.
     """
@@ -42,9 +44,21 @@ PROMPT: Final = DocumentKind("prompt", "version", "versions", "current_version")
 
 
 def lock_document(rows: QuerySet[Row], kind: DocumentKind, **named: Any) -> Row:
-    """Find or make a document and lock its row until the transaction ends, so that numbers have no gaps."""
-    made, _ = rows.get_or_create(**named)
+    """Find or make a document and lock its row until the transaction ends, so that numbers have no gaps.
+
+    Raises:
+        TooManyKept: The tenant has as many of the kind as it may, and none of this name.
+    """
+    made, is_new = rows.get_or_create(**named)
+    if is_new:
+        check_room(f"{kind.noun}s", rows.count() - 1)
     return rows.select_for_update(of=("self",)).select_related(kind.current).get(pk=made.pk)
+
+
+def tag_of(document: Any, kind: DocumentKind) -> str | None:
+    """Give the entity tag of a document's present content; None where it has none yet."""
+    current = getattr(document, kind.current)
+    return None if current is None else f'"{current.content_hash}"'
 
 
 def find_or_add_version(
@@ -60,12 +74,16 @@ def find_or_add_version(
 
     Returns:
         The version, and whether it is new.
+
+    Raises:
+        TooManyKept: It is new, and the document has as many as it may.
     """
     versions = getattr(document, kind.versions)
     known = versions.filter(content_hash=digest).first()
     if known is not None:
         return known, False
     last = versions.aggregate(last=Max("number"))["last"] or 0
+    check_room(f"{kind.version_noun}s", last)
     fields = {"tenant_id": document.tenant_id, "number": last + 1, "content_hash": digest, **contents()}
     return versions.create(**fields), True
 
@@ -92,15 +110,21 @@ def point_to(document: Any, kind: DocumentKind, version: Any, *, actor: str, **f
     record(f"{kind.noun}.saved", document, actor=actor, before=kind.shown(before), after=kind.shown(version))
 
 
-def archive(rows: QuerySet[Any], kind: DocumentKind, *, actor: str) -> bool:
+def archive(
+    rows: QuerySet[Any], kind: DocumentKind, *, actor: str, preconditions: Preconditions = NOTHING_REQUIRED
+) -> bool:
     """Take a document out of lists; its versions stay. Repeating it changes nothing.
 
     Returns:
         Whether there is one.
+
+    Raises:
+        RevisionMismatch: The present content is not what ``preconditions`` require.
     """
-    document = rows.select_for_update().first()
+    document = rows.select_for_update(of=("self",)).select_related(kind.current).first()
     if document is None:
         return False
+    preconditions.check(tag_of(document, kind))
     if document.archived_at is None:
         document.archived_at = document.updated_at = utc_now()
         document.save(update_fields=["archived_at", "updated_at"])

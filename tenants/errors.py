@@ -65,6 +65,62 @@ class KeyNotFound(NotFound):
     title = "There is no such API key"
 
 
+class KeyInvalid(Invalid):
+    """A key was asked for that could never work, or be told from another; ``errors`` say where."""
+
+    code = "KEY_INVALID"
+    title = "A key like this cannot be made"
+
+
+class KeyEnded(Conflict):
+    """The key is revoked or expired; ``extra.state`` says which."""
+
+    code = "KEY_ENDED"
+    title = "The API key has ended"
+
+
+class KeyHasTwoSecrets(Conflict):
+    """The key was rotated, and the secret before still works; ``extra`` says until when."""
+
+    code = "KEY_HAS_TWO_SECRETS"
+    title = "Two secrets of the key work already"
+
+
+class LastAdminKey(Conflict):
+    """Without this key no key of the tenant could manage its keys."""
+
+    code = "LAST_ADMIN_KEY"
+    title = "This is the tenant's last key that may manage keys"
+
+
+class TooManyKeys(Conflict):
+    """The tenant has as many live keys as it may have; ``extra`` says how many."""
+
+    code = "TOO_MANY_KEYS"
+    title = "The tenant has the maximum number of live API keys"
+
+
+class TooManyKeysMade(LimitReached):
+    """The tenant has made many keys within a day; ``extra`` says when there is room again."""
+
+    code = "KEYS_LIMITED"
+    title = "Too many API keys were made"
+
+
+class TokenCannotMakeKeys(Refused):
+    """A token was used to make or rotate a key, which would outlive it."""
+
+    code = "TOKEN_MAKES_NO_KEYS"
+    title = "A token cannot make or rotate keys; use an API key, or sign in"
+
+
+class KeyOutlivesCaller(Refused):
+    """A key that has an end was to make a secret that works longer than it does itself."""
+
+    code = "KEY_OUTLIVES_CALLER"
+    title = "A key cannot make a secret that works longer than the key itself"
+
+
 class TenantExists(Conflict):
     """The short name is taken."""
 
@@ -93,8 +149,50 @@ class ConnectionInvalid(Invalid):
     title = "The connection cannot be saved"
 
 
-class TokenMakesNone(Refused):
+class TokenCannotMakeTokens(Refused):
     """A token was used to make a token, which would live on for ever that way."""
 
     code = "TOKEN_MAKES_NONE"
     title = "A token cannot make tokens; use the API key"
+
+
+class TenantSuspended(Conflict):
+    """The tenant is suspended, or about to be deleted: it may read, export, cancel and decide, and start nothing."""
+
+    code = "TENANT_SUSPENDED"
+    title = "The tenant is suspended: no run is started until the operator resumes it"
+
+
+class TenantNotFound(NotFound):
+    """The installation has no tenant of this short name."""
+
+    code = "TENANT_NOT_FOUND"
+    title = "There is no such tenant"
+
+
+class NotThisTenant(Invalid):
+    """A deletion was confirmed with another short name than the tenant's."""
+
+    code = "NOT_THIS_TENANT"
+    title = "This is not the short name of the tenant that the key belongs to"
+
+
+class TenantStateRefused(Conflict):
+    """The tenant's present state does not allow the change; ``detail`` says which state that is."""
+
+    code = "TENANT_STATE_REFUSED"
+    title = "The tenant's state does not allow that"
+
+
+class ExportNotFound(NotFound):
+    """The tenant has no such export, or its time is over."""
+
+    code = "EXPORT_NOT_FOUND"
+    title = "There is no such export"
+
+
+class TooManyExports(Conflict):
+    """As many exports as may be are kept; ``extra`` names them."""
+
+    code = "EXPORTS_KEPT"
+    title = "The maximum number of exports is kept: delete one, or wait until one expires"

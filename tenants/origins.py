@@ -18,6 +18,7 @@ def check_origin(text: str) -> None:
     default = {"http": ":80", "https": ":443"}.get(urlsplit(text).scheme, "")
     if _ORIGIN.fullmatch(text) is None or (default and text.endswith(default)):
         raise ValidationError(
-            f"{text!r} is no origin: write https://editor.example.com, in lower case, without a path, and with a port "
+            f"{text!r} is not an origin: write https://editor.example.com, in lower case, without a path, and with "
+            f"a port "
             "only where it is not the usual one."
         )

@@ -6,7 +6,7 @@ from functools import cache
 from django.conf import settings
 from django.db import models
 
-from kernel.crypto import CannotOpen, KeyRing, key_id_of
+from kernel.crypto import KeyRing, SealBroken, key_id_of
 
 
 class SealedField(models.TextField):  # type: ignore[type-arg]  # generic for mypy alone
@@ -37,7 +37,7 @@ def open_from(row: models.Model, field: str) -> str:
     """Open a secret of a row; empty where there is none.
 
     Raises:
-        CannotOpen: It was sealed with a key that is not on the ring, or elsewhere.
+        SealBroken: It was sealed with a key that is not on the ring, or elsewhere.
     """
     sealed: str = getattr(row, field)
     return key_ring().open(sealed, place=_place(row, field)) if sealed else ""
@@ -54,7 +54,7 @@ def unusable_keys(rows: Sequence[models.Model], field: str) -> set[str]:
 def _opens(row: models.Model, field: str) -> bool:
     try:
         open_from(row, field)
-    except CannotOpen:
+    except SealBroken:
         return False
     return True
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
+from uuid import UUID
 
 from kernel.actors import acting_through
 from kernel.clock import utc_now
@@ -22,13 +23,20 @@ SCOPES: Final = (
     "tenant:read",
     "tenant:write",
     "webhooks:write",
+    "keys:read",
+    "keys:write",
 )
+KeySecret: TypeAlias = tuple[UUID, int | None]
+"""A key's id, and which of its secrets was shown; None for whichever there is."""
+OPERATOR_SCOPES: Final = ("operator:write",)
+"""Rights of the installation's operators over a tenant, such as to set its limits. Granted in the console only."""
+KNOWN_SCOPES: Final = (*SCOPES, *OPERATOR_SCOPES)
 
 
 SCOPES_BY_ROLE: Final[Mapping[str, tuple[str, ...]]] = {
     "admin": SCOPES,
     "reviewer": ("tasks:read", "tasks:write", "runs:read"),
-    "auditor": ("audit:read", "tasks:read", "runs:read", "segments:read", "tenant:read"),
+    "auditor": ("audit:read", "tasks:read", "runs:read", "segments:read", "tenant:read", "keys:read"),
 }
 """Scopes that members may ask of the API, by their roles."""
 
@@ -43,6 +51,7 @@ class Caller:
         member: Who acts, where a person does: signed in, or by a token that was made for them.
         token_scopes: What a token may do; None for the key itself.
         expires_at: When a token's time is over.
+        secret_number: Which of the key's secrets was shown, or made the token; None where there was none.
     """
 
     tenant: "Tenant"
@@ -50,13 +59,14 @@ class Caller:
     member: "Membership | None" = None
     token_scopes: tuple[str, ...] | None = None
     expires_at: datetime | None = None
+    secret_number: int | None = None
 
     @property
     def scopes(self) -> list[str]:
         """The scopes of the caller: never more than the key's, and never more than those of the member's role."""
         own: Sequence[str] = SCOPES if self.api_key is None else self.api_key.scopes
-        role = SCOPES if self.member is None else SCOPES_BY_ROLE[self.member.role]
-        token = SCOPES if self.token_scopes is None else self.token_scopes
+        role = KNOWN_SCOPES if self.member is None else SCOPES_BY_ROLE[self.member.role]
+        token = KNOWN_SCOPES if self.token_scopes is None else self.token_scopes
         return [scope for scope in own if scope in token and scope in role]
 
     @property
@@ -64,9 +74,15 @@ class Caller:
         """Whether a token stands for the key."""
         return self.token_scopes is not None
 
+    @property
+    def key_secret(self) -> KeySecret | None:
+        """The key and its secret that the caller's right rests on; None for a person who has signed in."""
+        return None if self.api_key is None else (self.api_key.id, self.secret_number)
+
     def is_live(self) -> bool:
-        """Whether the key, and the token, may be used now."""
-        is_live = self.api_key is None or self.api_key.is_live()
+        """Whether the key, the secret that was shown, and the token may be used now."""
+        key, number = self.api_key, self.secret_number
+        is_live = key is None or (key.is_live() and (number is None or key.takes_secret(number)))
         return is_live and (self.expires_at is None or self.expires_at > utc_now())
 
     @property

@@ -8,15 +8,22 @@ from dataclasses import dataclass, field
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection
+from hypothesis import HealthCheck, settings
 from pytest_django.plugin import DjangoDbBlocker
 from rest_framework.test import APIClient
 
+from tenants.database_roles import ensure_roles
 from tenants.models import Tenant
-from tenants.roles import ensure_roles
 from tenants.services import create_api_key, create_tenant
 from tests.support import pooler
-from tests.support.emptying import empty_quickly
+from tests.support.database.cleanup import empty_quickly
+from tests.support.database.warm_connections import warm_connections
+from tests.support.processes.login import make_login
 from tests.support.server import ServerProcess, running_server
+
+# How fast examples are drawn depends on what else the machine does; the first draw reads all of Unicode.
+settings.register_profile("drawn in any time", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("drawn in any time")
 
 STARTERS = {"running_worker", "running_server", "running_platform", "running_host", "WorkerProcess", "subprocess"}
 """Who imports one of them waits for what it started."""
@@ -41,9 +48,11 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with pytest.MonkeyPatch.context() as patch:
         with django_db_blocker.unblock():
             ensure_roles()
+            ensure_roles(login=make_login())
             empty_quickly(patch)
         patch.setattr(PBKDF2PasswordHasher, "iterations", QUICK_ITERATIONS)
-        yield
+        with warm_connections(patch):
+            yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         # A killed process's session may end a moment after it, and would keep the database from being dropped.
         cursor.execute(

@@ -6,7 +6,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 
 from tenants.models import Tenant, User
-from tests.support.emptying import FEW_ROWS
+from tests.support.database.cleanup import FEW_ROWS
 from tests.support.engine import make_tenant, queue_runs
 from tests.support.segments import segment, step
 

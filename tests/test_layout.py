@@ -6,8 +6,11 @@ import re
 import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TOP = {
@@ -32,6 +35,23 @@ NO_NOUNS = re.compile(
 """Words that a module's first line does not open with: it names a thing."""
 
 
+@cache
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(text_of(path))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget_trees() -> Iterator[None]:
+    yield
+    tree.cache_clear()
+
+
+@cache
 def modules() -> list[Path]:
     folders = ("platform", "tenants", "segments", "runs", "audit", "humantasks", "examples", "benchmarks", "tests")
     found = [path for folder in folders for path in (ROOT / folder).rglob("*.py") if "migrations" not in path.parts]
@@ -65,7 +85,7 @@ def test_every_class_of_the_product_has_a_name_of_its_own() -> None:
     product = [path for path in modules() if path.relative_to(ROOT).parts[0] not in outside]
     places: dict[str, list[str]] = defaultdict(list)
     for path in product:
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in tree(path).body:
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(str(path.relative_to(ROOT)))
     assert len(places.pop("Command")) > 1, "Django wants each management command called so"
@@ -76,12 +96,12 @@ def test_every_class_of_the_product_has_a_name_of_its_own() -> None:
 def test_no_module_is_over_400_lines_and_no_function_over_40() -> None:
     too_long = []
     for path in modules():
-        text = path.read_text(encoding="utf-8")
+        text = text_of(path)
         if len(text.splitlines()) > 400:
             too_long.append(str(path.relative_to(ROOT)))
         if "tests" in path.parts:
             continue
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 body = node.body[1:] if ast.get_docstring(node) else node.body
                 if body and body[-1].end_lineno - body[0].lineno >= 40:  # type: ignore[operator]
@@ -92,7 +112,7 @@ def test_no_module_is_over_400_lines_and_no_function_over_40() -> None:
 def test_bodies_and_queries_are_judged_in_one_place() -> None:
     judging = [
         str(path.relative_to(ROOT)) for path in modules()
-        if "tests" not in path.parts and "raise_exception=True" in path.read_text(encoding="utf-8")
+        if "tests" not in path.parts and "raise_exception=True" in text_of(path)
     ]  # fmt: skip
     assert judging == ["platform/foundation/requests.py"]
 
@@ -100,12 +120,13 @@ def test_bodies_and_queries_are_judged_in_one_place() -> None:
 def test_there_is_one_bounded_cache() -> None:
     making_room = re.compile(r"OrderedDict\(|popitem\(last|del [\w.]+\[next\(iter\(")
     product = [path for path in modules() if path.relative_to(ROOT).parts[0] not in {"tests", "benchmarks", "examples"}]
-    found = {str(path.relative_to(ROOT)) for path in product if making_room.search(path.read_text(encoding="utf-8"))}
+    found = {str(path.relative_to(ROOT)) for path in product if making_room.search(text_of(path))}
     assert found == {
         "platform/kernel/bounded_cache.py",
         "platform/kernel/compute/fair_queue.py",  # what waits, in turn
         "platform/kernel/egress/pool.py",  # open connections, by the time they were given back
         "platform/kernel/turns/fair_threads.py",  # what waits, in turn
+        "platform/kernel/turns/turn_queue.py",  # last turns, by their order
         "platform/kernel/turns/processor_times.py",  # owners with work of late
         "runs/middleware/circuit.py",  # breakers: only those that are idle may go
     }
@@ -114,7 +135,7 @@ def test_there_is_one_bounded_cache() -> None:
 def test_a_path_in_the_settings_is_read_by_the_app_it_leads_into() -> None:
     reading = {
         str(path.relative_to(ROOT)) for path in modules()
-        if "tests" not in path.parts and "import_string(" in path.read_text(encoding="utf-8")
+        if "tests" not in path.parts and "import_string(" in text_of(path)
     }  # fmt: skip
     assert reading == {"runs/steps/registry.py", "runs/engine/middleware.py", "runs/runtime.py"}
 
@@ -122,10 +143,10 @@ def test_a_path_in_the_settings_is_read_by_the_app_it_leads_into() -> None:
 def test_the_first_line_of_a_module_names_a_thing() -> None:
     without, riddles = [], []
     for path in modules():
-        name = str(path.relative_to(ROOT))
-        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
         if "tests" in path.parts:
             continue
+        name = str(path.relative_to(ROOT))
+        text = ast.get_docstring(tree(path)) or ""
         if not text and path.name != "__init__.py":
             without.append(name)
         elif text and NO_NOUNS.match(text):
@@ -138,7 +159,7 @@ def test_the_first_line_of_a_class_names_a_thing() -> None:
     for path in modules():
         if path.relative_to(ROOT).parts[0] == "tests":
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.ClassDef):
                 count += 1
                 if NO_NOUNS.match(ast.get_docstring(node) or ""):
@@ -152,7 +173,7 @@ def test_the_first_line_of_a_function_or_property_opens_with_no_question_but_whe
     for path in modules():
         if path.relative_to(ROOT).parts[0] == "tests":
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree(path)):
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not (text := ast.get_docstring(node)):
                 continue
             count += 1
@@ -180,7 +201,7 @@ def test_the_line_below_a_constant_or_field_names_a_thing_or_says_whether() -> N
 
 def lines_below(path: Path) -> Iterator[tuple[ast.stmt, str]]:
     """The texts that stand below an assignment, as docstrings of constants and fields do."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Module | ast.ClassDef):
             for above, below in pairwise(node.body):
                 value = below.value if isinstance(below, ast.Expr) else None

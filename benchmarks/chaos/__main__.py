@@ -23,7 +23,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from benchmarks.chaos import rolling, server_faults, takeover, worker_faults
+from benchmarks.chaos import audit_faults, rolling, server_faults, takeover, worker_faults
 from benchmarks.chaos.differential.experiment import GRAPHS, compare_with_interpreter
 from benchmarks.chaos.load import Client
 from benchmarks.chaos.neighbours.attacks import ATTACKS
@@ -51,6 +51,7 @@ EXPERIMENTS: dict[str, Callable[[Trial], None]] = {
     "takeover_alone": takeover.take_over_alone,
     "rolling_restart": rolling.restart_in_turn,
     "mixed_faults": takeover.mix_faults,
+    "sealer_killed": audit_faults.kill_sealers,
 }
 DIFFERENTIAL = "differential"
 NEIGHBOURS = "neighbours"

@@ -1,4 +1,4 @@
-"""The queries after each experiment: nothing is lost, nothing is there twice."""
+"""The queries after each experiment: nothing is lost, nothing is listed twice."""
 
 import hashlib
 import json
@@ -35,6 +35,10 @@ BROKEN: Final[dict[str, LiteralString]] = {
         from runs_run r join runs_runevent e on e.run_id = r.id
         where r.created_at >= %s and e.type = 'step.started'
         group by r.id, e.step_id, e.activation, e.attempt having count(*) > 1""",
+    "a run that is over has not exactly one audit entry of its end": """
+        select r.id, r.status, count(a.id)
+        from runs_run r left join audit_entry a on a.action = 'run.ended' and a.object_id = r.id::text
+        where r.created_at >= %s and r.ended_at is not null group by r.id having count(a.id) <> 1""",
     "a run that is over has not its end as the last event": """
         select r.id, r.status, r.last_seq from runs_run r
         where r.created_at >= %s and r.ended_at is not null and 1 <> (
@@ -65,7 +69,9 @@ RUNS: LiteralString = """
 select id, segment_id, status, output::text, epoch, digest from runs_run where created_at >= %s
 """
 JOURNALS: LiteralString = """
-select e.run_id, e.payload::text from runs_runevent e join runs_run r on r.id = e.run_id
+select e.run_id, e.seq, e.type, e.step_id, e.activation, e.attempt,
+  (extract(epoch from e.created_at) * 1000000)::bigint, e.payload::text
+from runs_runevent e join runs_run r on r.id = e.run_id
 where r.created_at >= %s order by e.run_id, e.seq
 """
 ATTEMPTS: LiteralString = """
@@ -139,8 +145,9 @@ def prove(
 
 def _unfit(stack: Stack, since: datetime, runs: Mapping[UUID, _Run]) -> list[UUID]:
     digests: dict[UUID, bytes] = defaultdict(bytes)
-    for run_id, payload in stack.ask(JOURNALS, [since]):
-        digests[run_id] = hashlib.sha256(digests[run_id] + payload.encode()).digest()
+    for run_id, *head, payload in stack.ask(JOURNALS, [since]):
+        event = json.dumps(head, separators=(",", ":"), ensure_ascii=False) + payload
+        digests[run_id] = hashlib.sha256(digests[run_id] + event.encode()).digest()
     return [run_id for run_id, run in runs.items() if bytes(run.digest) != digests[run_id]]
 
 

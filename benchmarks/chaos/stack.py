@@ -18,7 +18,7 @@ import redis
 from psycopg import sql
 
 from benchmarks.chaos.programs import Program, worker_argv
-from benchmarks.floor_surroundings import dsn, fresh_db
+from benchmarks.floor_harness import dsn, fresh_db, in_database
 from devserver import folders, parts, postgres, processes, valkey
 from devserver.servers import Servers, start_servers
 
@@ -77,7 +77,11 @@ class SecondWeb:
 
 
 class Stack:
-    """The processes an experiment breaks and asks. All methods are for the thread that outlives the processes."""
+    """The processes an experiment breaks and asks. All methods are for the thread that outlives the processes.
+
+    Attributes:
+        environment: Of every process of ours.
+    """
 
     def __init__(self, servers: Servers, *, folder: Path, upstream_address: str) -> None:
         self._servers = servers
@@ -87,12 +91,13 @@ class Stack:
         self.key = ""
         self.second_key = ""
         self.base_url = parts.base_url(self._port)
-        self._environment = {
+        self.environment = {
             **parts.environment(servers, self._port),
             "REQUESTS_PER_MINUTE_PER_TENANT": "10000000",
             **SHORT_LEASE,
             "WORKER_GRACE_SECONDS": "10",
-            "DATABASE_URL": dsn(DATABASE),
+            "DATABASE_URL": in_database(servers.database_url, DATABASE),
+            "DATABASE_OWNER_URL": dsn(DATABASE),
             "DJANGO_SETTINGS_MODULE": "llmteam.settings",
             "EXTRA_APPS": "benchmarks.chaos.block_step.BlockStepConfig,benchmarks.noop_steps.NoopStepsConfig",
             "EGRESS_ALLOW_HOSTS": upstream_address,
@@ -102,7 +107,10 @@ class Stack:
         self._database: psycopg.Connection[tuple[Any, ...]] | None = None
         self.web = self._program("web", parts.api(self._port).argv)
         self.beat = self._program("beat", parts.beat(folder).argv)
-        self.workers = [self._program(name, worker_argv(name), self._login(name)) for name in WORKERS]
+        self.workers = [
+            self._program(name, worker_argv(name), [*self._login(name), *parts.WORKER_ENVIRONMENT.items()])
+            for name in WORKERS
+        ]
 
     @property
     def redis_url(self) -> str:
@@ -126,7 +134,7 @@ class Stack:
         access = self._folder / "access.json"
         commands = parts.setup_commands(self._port, access_file=access)
         commands += tuple(("ensure_roles", "--login", name) for name in WORKERS)
-        parts.run_commands(commands, environment=self._environment, logs=self.logs, say=lambda _line: None)
+        parts.run_commands(commands, environment=self.environment, logs=self.logs, say=lambda _line: None)
         keys = json.loads(access.read_text())
         self.key, self.second_key = keys["api_key"], keys["second_api_key"]
         self.ask(WITNESS)
@@ -238,7 +246,7 @@ class Stack:
                 program.stop()
 
     def _program(self, name: str, argv: Sequence[str], more: Iterable[tuple[str, str]] = ()) -> Program:
-        return Program(name, argv, {**self._environment, **dict(more)}, self.logs)
+        return Program(name, argv, {**self.environment, **dict(more)}, self.logs)
 
     def _login(self, name: str) -> list[tuple[str, str]]:
         address = urlsplit(dsn(DATABASE))
@@ -248,7 +256,7 @@ class Stack:
     def _make_login(self, name: str, password: str) -> None:
         role = sql.Identifier(name)
         if not self.ask("select 1 from pg_roles where rolname = %s", [name]):
-            self.ask(sql.SQL("create role {} login").format(role))
+            self.ask(sql.SQL("create role {} login noinherit").format(role))
         self.ask(sql.SQL("alter role {} password {}").format(role, sql.Literal(password)))
 
 
@@ -258,7 +266,7 @@ def running_stack(upstream_url: str) -> Iterator[Stack]:
     for name in ("DATABASE_URL", "REDIS_URL"):
         os.environ.pop(name, None)
     with start_servers("chaos", side_by_side=True) as servers:
-        os.environ.update(servers.environment())
+        os.environ.update(servers.owners_environment())
         fresh_db(DATABASE)
         name = servers.claim.name if servers.claim else "chaos"
         stack = Stack(servers, folder=folders.CHECKOUT / ".data" / name, upstream_address=urlsplit(upstream_url).netloc)

@@ -41,7 +41,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Call:
-    """A tool the model asks for; ``arguments`` may be a text that is no JSON."""
+    """A tool the model asks for; ``arguments`` may be a text that is not JSON."""
 
     name: str
     arguments: Any

@@ -16,7 +16,7 @@ LARGEST_NUMBER = Decimal(10**9)
 
 
 class InvoiceFileRefused(ValueError):
-    """The file is no list of invoices the shop could answer from; the text says what is wrong, and in which line."""
+    """The file is not a list of invoices the shop could answer from; the text says what is wrong, and in which line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +163,10 @@ def _line(row: dict[str, str]) -> Line:
         raise ValueError(f"InvoiceNo {fields['InvoiceNo']!r} is no invoice number")
     customer = CUSTOMER_ID.fullmatch(fields["CustomerID"])
     if fields["CustomerID"] and customer is None:
-        raise ValueError(f"CustomerID {fields['CustomerID']!r} is no number")
+        raise ValueError(f"CustomerID {fields['CustomerID']!r} is not a number")
     quantity = _number("Quantity", fields["Quantity"])
     if quantity != quantity.to_integral_value():
-        raise ValueError(f"Quantity {fields['Quantity']!r} is no whole number")
+        raise ValueError(f"Quantity {fields['Quantity']!r} is not a whole number")
     price = _number("UnitPrice", fields["UnitPrice"])
     if fields["InvoiceNo"].startswith("C") and (quantity >= 0 or price < 0):
         raise ValueError(f"cancellation {fields['InvoiceNo']} needs a negative Quantity and no negative UnitPrice")
@@ -186,7 +186,7 @@ def _number(column: str, text: str) -> Decimal:
     try:
         number = Decimal(text)
     except InvalidOperation:
-        raise ValueError(f"{column} {text!r} is no number") from None
+        raise ValueError(f"{column} {text!r} is not a number") from None
     if not number.is_finite() or abs(number) > LARGEST_NUMBER:
         raise ValueError(f"{column} {text!r} is out of bounds")
     return number

@@ -1,5 +1,6 @@
 """Serializers of human tasks: their shape in the API, and the bodies callers send."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from foundation.request_fields import Id, WordList
+from foundation.request_fields import ChoiceList, Id
 from foundation.requests import PageQuery, Strict
 from foundation.shapes import JsonObject
 from humantasks import rules
@@ -46,7 +47,7 @@ class TaskListQuery(PageQuery):
         default="all",
         help_text="`mine`: asked by name, standing in, or claimed; `groups`: asked with others and free; `done`: over.",
     )
-    status = WordList(
+    status = ChoiceList(
         words=TaskStatus.values,
         noun="status",
         required=False,
@@ -89,7 +90,9 @@ class DecideFields(Strict):
     choice = serializers.CharField(required=False, max_length=300, help_text="Of a choice: one of the values.")
     comment = serializers.CharField(required=False, allow_blank=True, max_length=rules.MAX_COMMENT_LENGTH)
     content_hash = serializers.CharField(
-        required=False, max_length=64, help_text="What you were shown; a task that shows something else is a 409."
+        required=False,
+        max_length=64,
+        help_text="The `content_hash` you were shown; a task with other content answers 409.",
     )
 
     def answer(self) -> TaskAnswer:
@@ -133,6 +136,15 @@ class QuorumShape(serializers.Serializer[Any]):
     of = serializers.IntegerField()
 
 
+class ReceiptShape(serializers.Serializer[Any]):
+    """Place of the receipt of your decision."""
+
+    url = serializers.CharField(help_text="Address of the receipt; 404 `NOT_SEALED` until `n` is there.")
+    n = serializers.IntegerField(
+        allow_null=True, help_text="Number of the decision in the audit's log; null until it is sealed, about a second."
+    )
+
+
 class TaskShape(serializers.Serializer[Any]):
     """One human task."""
 
@@ -167,6 +179,7 @@ class TaskShape(serializers.Serializer[Any]):
     choice = serializers.CharField(allow_null=True)
     decided_by = serializers.CharField(allow_null=True)
     decisions = TaskDecisionShape(many=True)
+    receipt = ReceiptShape(allow_null=True, help_text="Of your own decision; null where you have not decided.")
     may = serializers.DictField(child=serializers.BooleanField(), help_text="What you may do now.")
     created_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)
@@ -190,7 +203,7 @@ class ReportLineShape(serializers.Serializer[Any]):
     completed = serializers.IntegerField()
     timed_out = serializers.IntegerField()
     cancelled = serializers.IntegerField()
-    overdue = serializers.IntegerField(help_text="Open, and late now.")
+    overdue = serializers.IntegerField(help_text="Open and overdue now.")
     to_claim = SecondsShape(help_text="From the task's opening to the first claim.")
     to_decide = SecondsShape(help_text="From the task's opening to the decision that ended it.")
 
@@ -214,8 +227,8 @@ def read_task_id(text: str) -> UUID:
     return task_id
 
 
-def task_body(task: HumanTask, person: Person, request: Request) -> dict[str, Any]:
-    """Fill a ``TaskShape``. To be called inside the tenant's scope."""
+def task_body(task: HumanTask, person: Person, request: Request, receipts: Mapping[UUID, int | None]) -> dict[str, Any]:
+    """Fill a ``TaskShape``. To be called inside the tenant's scope; ``receipts`` as ``receipt_numbers`` finds them."""
     facts = facts_of(task)
     return {
         "task_id": task.id,
@@ -234,6 +247,7 @@ def task_body(task: HumanTask, person: Person, request: Request) -> dict[str, An
         "choice": task.choice or None,
         "decided_by": task.decided_by_name or None,
         "decisions": [_decision(one) for one in task.decisions.all()],
+        "receipt": _receipt(task, request, receipts) if task.id in receipts else None,
         "may": {
             "claim": rules.may_claim(facts, person) is None,
             "release": rules.may_release(facts, person) is None,
@@ -243,6 +257,10 @@ def task_body(task: HumanTask, person: Person, request: Request) -> dict[str, An
         "ended_at": task.ended_at,
         "url": request.build_absolute_uri(f"/inbox/tasks/{task.id}/"),
     }
+
+
+def _receipt(task: HumanTask, request: Request, receipts: Mapping[UUID, int | None]) -> dict[str, Any]:
+    return {"url": request.build_absolute_uri(f"/api/v1/human-tasks/{task.id}/receipt"), "n": receipts[task.id]}
 
 
 def _member(member: Membership | None) -> dict[str, Any] | None:

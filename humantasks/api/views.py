@@ -3,13 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit.errors import LogEmpty, NotSealed
 from foundation.requests import NoFields, read_fields, read_query
 from foundation.responses import page_response
 from foundation.scope import reading_scope
@@ -28,14 +32,17 @@ from humantasks.api.serializers import (
 )
 from humantasks.models import HumanTask
 from humantasks.people import caller_as_person
+from humantasks.receipts import own_receipt, receipt_numbers
 from humantasks.report import report_times
 from humantasks.rules import REVIEWER, Person
 from kernel.compute.errors import COMPUTE_REFUSALS
 from kernel.errors import LlmteamError
+from kernel.ids import parse_id
 from kernel.paging import CursorRefused
 from tenants.access.callers import caller_of
 
 READ, WRITE = "tasks:read", "tasks:write"
+PROOF_TYPE: Final = "text/plain; charset=utf-8"
 REFUSED = (errors.TaskNotFound, errors.TaskRefused, errors.TaskTaken, errors.TaskOver)
 Act = Callable[..., HumanTask]
 _describe_act = partial(extend_schema, responses=TaskShape)
@@ -64,7 +71,8 @@ class TasksView(APIView):
             person = caller_as_person(caller_of(request))
             query = task_query(read_query(TaskListQuery, request))
             page = selectors.list_tasks(tenant=tenant, person=person, query=query)
-            return page_response(request, page, lambda task: task_body(task, person, request))
+            receipts = receipt_numbers(page.rows, person)
+            return page_response(request, page, lambda task: task_body(task, person, request, receipts))
 
 
 class TaskReportView(APIView):
@@ -104,7 +112,30 @@ class TaskView(APIView):
         with reading_scope(tenant.id):
             person = caller_as_person(caller_of(request))
             task = selectors.get_task(tenant=tenant, person=person, task_id=read_task_id(task_id))
-            return Response(task_body(task, person, request))
+            return Response(task_body(task, person, request, receipt_numbers([task], person)))
+
+
+class ReceiptView(APIView):
+    """The receipt of a decision."""
+
+    required_scopes: ClassVar = {"GET": READ}
+    refusals: ClassVar = {"GET": (errors.DecisionNotFound, LogEmpty, NotSealed)}
+
+    @extend_schema(
+        operation_id="read_decision_receipt",
+        summary="Read the receipt of your decision",
+        description="A `.tlog-proof` text (c2sp.org/tlog-proof) that proves your own decision on the task to others, "
+        "offline, with the key of the audit's log alone. About a second after the decision. It needs no `audit:read`; "
+        "whoever has that reads those of others by `GET /audit/entries/{n}/proof`.",
+        responses={(200, PROOF_TYPE): OpenApiResponse(OpenApiTypes.STR, "The proof.")},
+    )
+    def get(self, request: Request, task_id: str) -> HttpResponse:
+        """Answer the proof."""
+        tenant = caller_of(request).tenant
+        with reading_scope(tenant.id):
+            person = caller_as_person(caller_of(request))
+        _, proof = own_receipt(tenant=tenant, person=person, task_id=parse_id(task_id) or UUID(int=0))
+        return HttpResponse(proof, content_type=PROOF_TYPE)
 
 
 class TaskActView(APIView):
@@ -190,7 +221,7 @@ def _act(request: Request, task_id: str, act: Act, read: Callable[[Any], dict[st
         selectors.get_task(tenant=tenant, person=person, task_id=wanted)
     task = act(tenant=tenant, person=person, task_id=wanted, **read(request.data))
     with reading_scope(tenant.id):
-        return Response(task_body(task, person, request))
+        return Response(task_body(task, person, request, receipt_numbers([task], person)))
 
 
 def _nothing(data: Any) -> dict[str, Any]:

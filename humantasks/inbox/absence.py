@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 
 from foundation.scope import reading_scope
 from humantasks.inbox import texts
-from humantasks.inbox.responses import MemberRequest, go_to, inbox_page, page, what_was_said
+from humantasks.inbox.responses import MemberRequest, go_to, inbox_page, page, take_confirmations
 from humantasks.people import active_members, person_of, shown_name
 from kernel.ids import parse_id
 from tenants.members.errors import MemberInvalid
@@ -45,7 +45,7 @@ def absence(request: HttpRequest) -> HttpResponse:
     absence = _kept(member, read_absence(request.POST))
     if absence.problems:
         return _shown(request, member, absence, status=422)
-    return go_to(request, reverse("inbox:absence"), message=gettext("Your absence is kept."))
+    return go_to(request, reverse("inbox:absence"), message=gettext("Your absence is saved."))
 
 
 def read_absence(post: Mapping[str, str]) -> AbsenceRequest:
@@ -90,7 +90,7 @@ def _shown(request: HttpRequest, member: Membership, absence: AbsenceRequest, *,
         "absence": absence,
         "others": [{"id": str(other.id), "name": shown_name(other)} for other in others],
         "is_set": member.away_from is not None,
-        "said": what_was_said(request),
+        "said": take_confirmations(request),
         "place": "absence",
         "in_zone": texts.in_zone_text(),
     }

@@ -20,7 +20,7 @@ from humantasks import selectors
 from humantasks.people import person_of
 from kernel.admission import TooManyStreams, become_stream
 from kernel.tasks import end_tasks
-from runs.events.hub import the_hub
+from runs.events.hub import current_hub
 from tenants.members.session_store import SessionStore
 from tenants.members.sessions import member_of_session
 from tenants.models import Membership
@@ -72,7 +72,7 @@ class InboxConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
         counts: Counts | None = None
         counted_at = 0.0
         if member is not None:
-            hub = the_hub()
+            hub = current_hub()
             with hub.watching(("tenant", member.tenant_id)) as watch:
                 while await self._is_still(member):
                     if hub.is_closing:

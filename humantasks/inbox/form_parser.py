@@ -288,7 +288,7 @@ def _plain_number(text: str, *, unreadable: str) -> str:
     """Write a number as programs do that is written as people do: spaces between thousands, a comma before decimals.
 
     Raises:
-        Unreadable: With ``unreadable`` for what is no number, and with a code of its own for one that may mean two:
+        Unreadable: With ``unreadable`` for what is not a number, and with a code of its own for one that may mean two:
             ``1,234`` is a thousand and more to some, and one and a bit to others.
     """
     spaced = _SIGN.sub(r"\1", _SPACES.sub(" ", text.strip()).replace("\u2212", "-"))

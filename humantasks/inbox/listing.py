@@ -109,7 +109,7 @@ def read_list_query(query: Mapping[str, str]) -> ListQuery:
     )
 
 
-def home(*, tenant: Tenant, person: Person) -> str:
+def home_address(*, tenant: Tenant, person: Person) -> str:
     """Return the address of the list somebody goes on with: their own, or their groups' when theirs is empty."""
     counts = selectors.count_tasks(tenant=tenant, person=person)
     return ListQuery(box=MINE if counts[MINE] or not counts[GROUPS] else GROUPS).href()
@@ -159,10 +159,16 @@ def _tab(box: str, query: ListQuery, counts: Mapping[str, int]) -> Tab:
 
 def _emptiness(query: ListQuery) -> tuple[str, str]:
     if query.segment or query.overdue:
-        return gettext("Nothing fits the filter"), gettext("Show all, or filter by something else.")
+        return gettext("No task matches the filter"), gettext("Show all tasks, or change the filter.")
     return {
-        MINE: (gettext("Nothing waits for you"), gettext("What is asked of you by name, or what you claim, is here.")),
-        GROUPS: (gettext("Nothing waits for your groups"), gettext("What anybody in your groups may answer is here.")),
-        ALL: (gettext("Nothing is open"), gettext("Every open task you may see is here.")),
-        DONE: (gettext("Nothing is done yet"), gettext("What was decided, timed out or closed is here.")),
+        MINE: (
+            gettext("Nothing waits for you"),
+            gettext("Tasks assigned to you by name, and tasks you claim, appear here."),
+        ),
+        GROUPS: (
+            gettext("Nothing waits for your groups"),
+            gettext("Tasks that anybody in your groups may answer appear here."),
+        ),
+        ALL: (gettext("Nothing is open"), gettext("All open tasks you may see appear here.")),
+        DONE: (gettext("Nothing is done yet"), gettext("Tasks that were decided, timed out or closed appear here.")),
     }[query.box]

@@ -19,6 +19,7 @@ from humantasks.inbox.submission import SubmissionResult, task_form
 from humantasks.inbox.value_view import Node, show
 from humantasks.models import HumanTask, TaskDecision
 from humantasks.people import active_members, candidate, shown_name
+from humantasks.receipts import receipt_numbers
 from humantasks.rules import Person, TaskFacts
 from humantasks.types import DECISIONS, Decision, TaskType
 from kernel.errors import ErrorItem, LlmteamError
@@ -94,7 +95,10 @@ class AnswerForm:
 
 @dataclass(frozen=True, slots=True)
 class TaskPage:
-    """A task's page. Where the person may not decide now, ``answer`` is None and ``why_not`` says why."""
+    """A task's page. Where the person may not decide now, ``answer`` is None and ``why_not`` says why.
+
+    ``has_receipt``: the person's own decision is sealed, so there is a receipt.
+    """
 
     card: Card
     title: str
@@ -111,6 +115,7 @@ class TaskPage:
     history: Sequence[HistoryLine]
     answer: AnswerForm | None
     why_not: str
+    has_receipt: bool
     notices: Sequence[PageNotice]
     problems: Sequence[Problem]
 
@@ -152,6 +157,7 @@ def task_page(
             history=history_lines(task, selectors.history_of(task), task.decisions.all()),
             answer=answer,
             why_not="" if refusal is None or not task.is_open else refusal_text(refusal.reason, refusal.detail),
+            has_receipt=receipt_numbers([task], person).get(task.id) is not None,
             notices=[*_notices(tried, has_form=answer is not None), *(PageNotice("good", text) for text in messages)],
             problems=_problems(tried, answer),
         )
@@ -245,7 +251,7 @@ def _recalled_texts(form: Field) -> list[tuple[str, str]]:
 def refused_text(task: HumanTask, error: LlmteamError) -> str:
     """Say why a task took no answer: who was first, or what has changed."""
     if error.code == "TASK_OVER":
-        return f"{how_it_ended(task)} {gettext('Your answer was not taken.')}"
+        return f"{how_it_ended(task)} {gettext('Your answer was not accepted.')}"
     if error.code == "TASK_CHANGED":
         return gettext("Nothing was decided. Look at it again: what you typed is kept.")
     if error.code == "TASK_TAKEN" and task.claimed_by is not None:
@@ -268,7 +274,7 @@ def _holding(task: HumanTask, facts: TaskFacts, person: Person) -> str:
     if task.claimed_by is None:
         return gettext("Nobody has claimed it yet.") if rules.may_claim(facts, person) is None else ""
     if task.claimed_by_id == person.member_id:
-        return gettext("You have claimed it: nobody else decides it meanwhile.")
+        return gettext("You have claimed it: nobody else can decide it meanwhile.")
     return gettext("%(name)s has claimed it.") % {"name": shown_name(task.claimed_by)}
 
 

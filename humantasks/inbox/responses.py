@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -23,7 +24,8 @@ from humantasks.people import person_of
 from humantasks.rules import Person
 from kernel.errors import LlmteamError
 from tenants.content_security import policy
-from tenants.models import Membership, Tenant
+from tenants.licences.selectors import ending_of
+from tenants.models import MemberRole, Membership, Tenant
 from tenants.sign_in.pages import member_required
 from tenants.sign_in.sessions import choices, form_targets
 
@@ -92,8 +94,27 @@ def who(request: HttpRequest) -> tuple[Tenant, Person]:
 
 def page(request: HttpRequest, template: str, context: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
     """Render a page."""
-    variables = {**context, "zone": timezone.get_current_timezone_name(), "ends_in": request.session.get_expiry_age()}
+    variables = {
+        **context,
+        "zone": timezone.get_current_timezone_name(),
+        "ends_in": request.session.get_expiry_age(),
+        "ending": _ending(request),
+    }
     return render(request, f"inbox/{template}.html", variables, status=status)
+
+
+def _ending(request: HttpRequest) -> Mapping[str, object] | None:
+    """Say to admins that their tenant's licence ends soon, or has ended."""
+    member = cast("MemberRequest", request).member
+    found = ending_of(member.tenant_id) if member.role == MemberRole.ADMIN else None
+    if found is None or found.current is None or found.standing is None:
+        return None
+    return {
+        "state": found.standing.state.value,
+        "last_day": found.current.last_day,
+        "works_until": found.standing.works_until.strftime("%Y-%m-%d %H:%M"),
+        "default_tier": settings.DEFAULT_TIER,
+    }
 
 
 def refused(request: HttpRequest, error: LlmteamError, *, task_id: UUID | None = None) -> HttpResponse:
@@ -130,6 +151,6 @@ def go_to(request: HttpRequest, address: str, *, message: str) -> HttpResponse:
     return response
 
 
-def what_was_said(request: HttpRequest) -> list[str]:
+def take_confirmations(request: HttpRequest) -> list[str]:
     """Tell once what a person has just done."""
     return [str(message) for message in messages.get_messages(request)]

@@ -11,19 +11,23 @@ from humantasks.rules import Person
 from humantasks.selectors import TaskQuery
 from runs.errors import RunNotFound
 from runs.picture import Box, Picture, draw
-from runs.selectors import get_run, step_states
+from runs.selectors import get_run, slot_wait, step_states
 from tenants.models import Tenant
 
 
 @dataclass(frozen=True, slots=True)
 class RunPage:
-    """Content of a run's page: the graph and its open questions, none of the run's data."""
+    """Content of a run's page: the graph and its open questions, none of the run's data.
+
+    ``ahead``: how many of the tenant's runs come first where it waits for a worker's room; else None.
+    """
 
     title: str
     status: str
     picture: Picture
     steps: Sequence[Box]
     cards: Sequence[Card]
+    ahead: int | None = None
 
 
 def run_page(*, tenant: Tenant, person: Person, run_id: UUID) -> RunPage:
@@ -39,6 +43,7 @@ def run_page(*, tenant: Tenant, person: Person, run_id: UUID) -> RunPage:
             raise RunNotFound
         found = get_run(tenant=tenant, run_id=run_id)
         definition = found.revision.definition
+        slot = slot_wait(found)
         picture = draw(definition, step_states(found))
         return RunPage(
             title=definition.get("name") or found.segment_id,
@@ -46,4 +51,5 @@ def run_page(*, tenant: Tenant, person: Person, run_id: UUID) -> RunPage:
             picture=picture,
             steps=picture.boxes,
             cards=[card_of(task, person) for task in tasks],
+            ahead=None if slot is None else slot["ahead"],
         )

@@ -39,7 +39,7 @@ def why_unavailable(
     with reading_scope(tenant.id):
         task = selectors.find_former_task(person=person, task_id=task_id)
         if task is not None:
-            return UnavailableTask(gettext("This is not asked of you any more"), _now(task))
+            return UnavailableTask(gettext("You are no longer asked this"), _now(task))
     others = (member for member in elsewhere if member.tenant_id != tenant.id and _sees(member, task_id))
     member = next(others, None)
     if member is None:

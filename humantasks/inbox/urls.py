@@ -10,6 +10,7 @@ urlpatterns = [
     path("absence/", absence.absence, name="absence"),
     path("together/", bulk.bulk, name="bulk"),
     path("tasks/<uuid:task_id>/", views.task, name="task"),
+    path("tasks/<uuid:task_id>/receipt/", views.receipt, name="receipt"),
     path("tasks/<uuid:task_id>/claim/", views.claim, name="claim"),
     path("tasks/<uuid:task_id>/release/", views.release, name="release"),
     path("tasks/<uuid:task_id>/delegate/", views.delegate, name="delegate"),

@@ -8,11 +8,12 @@ from django.utils.translation import gettext
 
 from humantasks import selectors, services
 from humantasks.inbox.cards import outcome_of
-from humantasks.inbox.listing import home, list_page, read_list_query
+from humantasks.inbox.listing import home_address, list_page, read_list_query
 from humantasks.inbox.pages import task_page
-from humantasks.inbox.responses import go_to, inbox_page, page, what_was_said, who
+from humantasks.inbox.responses import go_to, inbox_page, page, take_confirmations, who
 from humantasks.inbox.run_page import run_page
 from humantasks.inbox.submission import SubmissionResult, decide, read_typed
+from humantasks.receipts import own_receipt
 from kernel.ids import parse_id
 
 
@@ -21,7 +22,7 @@ def task_list(request: HttpRequest) -> HttpResponse:
     """Show a list."""
     tenant, person = who(request)
     shown = list_page(tenant=tenant, person=person, query=read_list_query(request.GET))
-    return page(request, "list", {"page": shown, "place": "list", "said": what_was_said(request)})
+    return page(request, "list", {"page": shown, "place": "list", "said": take_confirmations(request)})
 
 
 @inbox_page("GET", "HEAD")
@@ -29,8 +30,17 @@ def task(request: HttpRequest, task_id: UUID) -> HttpResponse:
     """Show a task."""
     tenant, person = who(request)
     found = selectors.get_task(tenant=tenant, person=person, task_id=task_id)
-    shown = task_page(tenant=tenant, person=person, task=found, messages=what_was_said(request))
+    shown = task_page(tenant=tenant, person=person, task=found, messages=take_confirmations(request))
     return page(request, "task", {"page": shown, "place": "task"})
+
+
+@inbox_page("GET", "HEAD")
+def receipt(request: HttpRequest, task_id: UUID) -> HttpResponse:
+    """Hand out the receipt of the person's own decision, as a file."""
+    tenant, person = who(request)
+    n, proof = own_receipt(tenant=tenant, person=person, task_id=task_id)
+    headers = {"Content-Disposition": f'attachment; filename="decision-{n}.tlog-proof"'}
+    return HttpResponse(proof, content_type="text/plain; charset=utf-8", headers=headers)
 
 
 @inbox_page("GET", "HEAD")
@@ -73,11 +83,11 @@ def decide_one(request: HttpRequest, task_id: UUID) -> HttpResponse:
     if tried.status != 200:
         shown = task_page(tenant=tenant, person=person, task=tried.task, tried=tried)
         return page(request, "task", {"page": shown, "place": "task"}, status=tried.status)
-    return go_to(request, home(tenant=tenant, person=person), message=_what_was_decided(tried))
+    return go_to(request, home_address(tenant=tenant, person=person), message=_what_was_decided(tried))
 
 
 def _what_was_decided(tried: SubmissionResult) -> str:
     outcome, _ = outcome_of(tried.task)
     if outcome:
         return gettext("%(outcome)s: “%(title)s” The run goes on.") % {"title": tried.task.title, "outcome": outcome}
-    return gettext("Your decision is kept: “%(title)s” Others have to decide as well.") % {"title": tried.task.title}
+    return gettext("Your decision is saved: “%(title)s” Others have to decide as well.") % {"title": tried.task.title}

@@ -14,16 +14,16 @@ from foundation.console import (
     Question,
     ReadOnlyAdmin,
     ReasonForm,
-    act,
     changelist_url,
     column,
+    console_action,
     is_confirmed,
     links,
 )
 from humantasks.mail.outbox import NOT_NEEDED, send_again
 from humantasks.models import Notice
 from kernel.ids import parse_id
-from tenants.members.actors import is_called
+from tenants.members.actors import filter_people_by_name
 
 
 class NoticeState(TextChoices):
@@ -101,7 +101,7 @@ class NoticeAdmin(ReadOnlyAdmin):
         if not term:
             return queryset, False
         found = parse_id(term)
-        by_words = Q(task__title__icontains=term) | is_called(term, "member__user__")
+        by_words = Q(task__title__icontains=term) | filter_people_by_name(term, "member__user__")
         return queryset.filter(Q(task_id=found) if found else by_words), False
 
     @column("state", colours=COLOURS)
@@ -120,7 +120,7 @@ class NoticeAdmin(ReadOnlyAdmin):
         """Let those send again who could change a notice, if notices could be changed."""
         return request.user.has_perm("humantasks.change_notice")
 
-    @act("Send again", permission="send_again")
+    @console_action("Send again", permission="send_again")
     def send_notices_again(self, request: HttpRequest, notices: QuerySet[Notice]) -> HttpResponse | None:
         """Have the chosen mails sent anew, after asking why."""
         form = ReasonForm(request.POST if is_confirmed(request) else None)
@@ -133,7 +133,7 @@ class NoticeAdmin(ReadOnlyAdmin):
         self.message_user(request, f"To be sent again: {count}. It takes effect within a second.")
         return None
 
-    @act("Send again", permission="send_again", url_path="send_again")
+    @console_action("Send again", permission="send_again", url_path="send_again")
     def send_notice_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask why this mail should be sent again."""
         notices = self.get_queryset(request).filter(pk=object_id)
@@ -144,7 +144,7 @@ def _question(notices: QuerySet[Notice]) -> Question:
     count = notices.count()
     counts = [("will be sent again", min(count, MAX_AT_ONCE))]
     if count > MAX_AT_ONCE:
-        counts.append((f"left for another time ({MAX_AT_ONCE} at once)", count - MAX_AT_ONCE))
+        counts.append((f"not in this action (at most {MAX_AT_ONCE} at once)", count - MAX_AT_ONCE))
     return Question(
         "send_notices_again",
         "Send mails again",

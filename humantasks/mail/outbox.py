@@ -23,7 +23,7 @@ PAUSES: Final = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=1
 """Between tries: five in about an hour."""
 MAX_TRIES: Final = len(PAUSES) + 1
 NOT_NEEDED: Final = "Not needed any more."
-LOST: Final = "Whoever was to send it was lost, every time."
+LOST: Final = "The worker that was sending it was lost, every time."
 _WANTED: Final = Q(task__status=TaskStatus.OPEN, member__deactivated_at=None, member__user__is_active=True)
 
 
@@ -55,7 +55,7 @@ def _take_of(due: QuerySet[Notice], *, most: int) -> list[UUID]:
     return list(rows.values_list("id", flat=True)[:most])
 
 
-def hold(notice: Notice) -> bool:
+def extend_lease(notice: Notice) -> bool:
     """Take one of those taken in hand, for another ``LEASE``; False where it is not to be sent any more.
 
     That is so where its task is over meanwhile or its member gone, and where another process has taken it, as this one

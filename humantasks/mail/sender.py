@@ -9,9 +9,11 @@ from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import DatabaseError, InterfaceError, connection
 
-from humantasks.mail.outbox import hold, put_back, settle, take_due
+from humantasks.mail.outbox import extend_lease, put_back, settle, take_due
 from humantasks.mail.writing import write_mail
 from humantasks.models import Notice
+from tenants.admin_mails.sending import mail_due_to_admins
+from tenants.licences.notices import mail_due_notices
 from tenants.members.mails import mail_due_invitations
 
 log = logging.getLogger(__name__)
@@ -41,13 +43,13 @@ class MailSender:
         pause = LOOK_SECONDS
         while not self._stopping.wait(pause):
             try:
-                tried = send_due() + mail_due_invitations()
+                tried = send_due() + mail_due_invitations() + mail_due_to_admins() + mail_due_notices()
                 pause = 0.0 if tried else LOOK_SECONDS
             except (DatabaseError, InterfaceError) as error:
                 log.warning("mails cannot be sent now: %s", error)
                 pause = AWAY_SECONDS
             except Exception:  # the thread's outermost: nobody else would tell
-                log.exception("sending mails failed in a way nobody foresaw")
+                log.exception("unexpected error while sending mails")
                 pause = AWAY_SECONDS
             if pause == AWAY_SECONDS:
                 connection.close()
@@ -81,7 +83,7 @@ def _send(notice: Notice, mail: BaseEmailBackend) -> None:
     Raises:
         OSError: The server has gone.
     """
-    if not hold(notice):
+    if not extend_lease(notice):
         return
     error = ""
     try:

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from foundation.subjects import subject_of
+from foundation.mail_subjects import subject_of
 from humantasks.models import Notice
 
 MAX_SUBJECT_LENGTH = 200

@@ -16,7 +16,7 @@ from devserver.errors import FolderNotTrusted, NameInUse
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def shown(path: Path) -> Path:
+def short_path(path: Path) -> Path:
     """Shorten a path inside the checkout, for a sentence."""
     return path.relative_to(CHECKOUT) if path.is_relative_to(CHECKOUT) else path
 
@@ -46,7 +46,7 @@ class FolderClaim:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            raise NameInUse(f"Another process uses {shown(self.folder)}{self._holder()}; end it first.") from None
+            raise NameInUse(f"Another process uses {short_path(self.folder)}{self._holder()}; end it first.") from None
         self._descriptor = descriptor
         self.publish({"pid": str(os.getpid())})
 

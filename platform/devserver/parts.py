@@ -5,12 +5,17 @@ import secrets
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from devserver import folders, processes
 from devserver.errors import PartDidNotStart
 from devserver.servers import Servers
 from devserver.supervisor import SupervisedPart, has_printed, listening
+
+WORKER_ENVIRONMENT: Final = {"PYTHONMALLOC": "malloc"}
+"""Environment of a worker beside that of all parts: the C library's memory can be returned by the page, that of
+Python's own arenas by the MiB and only where nothing is left in one."""
 
 
 def base_url(port: int) -> str:
@@ -105,7 +110,7 @@ def worker(name: str = "worker") -> SupervisedPart:
     """Return a process that executes runs; several of different names share the work."""
     argv = [sys.executable, "-m", "celery", "-A", "llmteam", "worker", "--pool", "threads", "--concurrency", "2"]
     argv += ["--loglevel", "INFO", "--hostname", f"{name}@%h"]
-    return SupervisedPart(name=name, argv=argv, ready=has_printed(" ready."))
+    return SupervisedPart(name=name, argv=argv, ready=has_printed(" ready."), environment=WORKER_ENVIRONMENT)
 
 
 def beat(folder: Path) -> SupervisedPart:

@@ -1,5 +1,6 @@
 """A Postgres of our own on loopback: made on first use, kept between runs, ended with its parent."""
 
+import hashlib
 import os
 import pwd
 import re
@@ -19,7 +20,11 @@ from devserver.errors import ServerDidNotStart
 from devserver.own_server import ATTEMPTS, OwnServer
 
 NAME = "llmteam"
+LOGIN = "llmteam_login"
+"""Name of the login our processes have: it owns nothing and has no rights of its own."""
 START_SECONDS = 30.0
+HAS_SCRAM_ITERATIONS = 160_000
+"""First version in which the rounds of hashing of a password can be chosen."""
 SETTINGS = {
     "listen_addresses": processes.LOOPBACK,
     "unix_socket_directories": "",
@@ -57,7 +62,10 @@ class ServerSite:
 
 
 class Postgres(OwnServer):
-    """One server with its data; `url` reaches its database as the owner, over restarts too."""
+    """One server with its data; `url` reaches its database as the owner, `login_url` as our processes do.
+
+    Both stay what they are over restarts.
+    """
 
     name = "postgres"
     stop_signals = STOP_SIGNALS
@@ -67,7 +75,10 @@ class Postgres(OwnServer):
         self.site = site
         self.port = port
         self.durable = durable
-        self.url = f"postgresql://{NAME}:{password}@{processes.LOOPBACK}:{port}/{NAME}"
+        self.password = password
+        self.url = _url(NAME, password, port)
+        self.login_password = hashlib.sha256(f"{LOGIN} {password}".encode()).hexdigest()[:32]
+        self.login_url = _url(LOGIN, self.login_password, port)
 
     def spawn(self) -> processes.Child:
         """Start the process."""
@@ -81,7 +92,7 @@ class Postgres(OwnServer):
         """Say why, as far as its log tells, and what helps."""
         return ServerDidNotStart(
             f"Postgres did not start. {processes.log_report(self.site.log)}\n"
-            f"If nothing in it is needed any more, remove {folders.shown(self.site.home)} and try again."
+            f"If nothing in it is needed any more, remove {folders.short_path(self.site.home)} and try again."
         )
 
     def _argv(self) -> list[str]:
@@ -97,7 +108,8 @@ def start(claim: folders.FolderClaim, *, checkout: Path, durable: bool = True) -
     Args:
         claim: The right to the name, held by the caller until the server has stopped.
         checkout: The checkout whose data this is.
-        durable: False switches fsync off: a crash of the machine may lose the data, for tests only.
+        durable: False switches fsync off: a crash of the machine may lose the data, for tests only. Passwords are
+            hashed in one round then.
 
     Returns:
         The server, ready to answer, with an empty or kept database.
@@ -114,6 +126,9 @@ def start(claim: folders.FolderClaim, *, checkout: Path, durable: bool = True) -
         server = Postgres(site=site, port=processes.free_port(), password=password, durable=durable)
         if server.launch():
             _create_database(server)
+            _create_login(server)
+            if not durable:
+                _sign_in_quickly(server)
             return server
     raise server.did_not_start()
 
@@ -169,7 +184,7 @@ def _initialise(site: ServerSite, secret: Path, *, durable: bool) -> None:
     child = processes.spawn(_command(site, argv))
     if child.wait() != 0:
         raise ServerDidNotStart(
-            f"The database's folder {folders.shown(site.home)} could not be made. {processes.log_report(site.log)}"
+            f"The database's folder {folders.short_path(site.home)} could not be made. {processes.log_report(site.log)}"
         )
     unfinished.rename(site.data)
 
@@ -194,7 +209,7 @@ def _end_leftover(site: ServerSite) -> None:
     except (FileNotFoundError, ValueError, IndexError):
         return
     if f"-D {site.data} " in processes.command_line(pid):
-        processes.end_stranger(pid, first=signal.SIGQUIT, patience_seconds=7)
+        processes.end_foreign_process(pid, first=signal.SIGQUIT, patience_seconds=7)
     pid_file.unlink(missing_ok=True)
 
 
@@ -216,6 +231,10 @@ def _answers(child: processes.Child, url: str) -> bool:
     return False
 
 
+def _url(user: str, password: str, port: int) -> str:
+    return f"postgresql://{user}:{password}@{processes.LOOPBACK}:{port}/{NAME}"
+
+
 def _maintenance(url: str) -> str:
     """Name the database that always exists, instead of ours."""
     return url.removesuffix(NAME) + "postgres"
@@ -226,3 +245,25 @@ def _create_database(server: Postgres) -> None:
         found = connection.execute("select 1 from pg_database where datname = %s", [NAME]).fetchone()
         if found is None:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(NAME)))
+
+
+def _create_login(server: Postgres) -> None:
+    login, password = sql.Identifier(LOGIN), sql.Literal(server.login_password)
+    with psycopg.connect(_maintenance(server.url), autocommit=True) as connection:
+        found = connection.execute("select 1 from pg_roles where rolname = %s", [LOGIN]).fetchone()
+        if found is None:
+            connection.execute(sql.SQL("create role {} login noinherit password {}").format(login, password))
+
+
+def _sign_in_quickly(server: Postgres) -> None:
+    """Write the passwords with one round of hashing, for tests only: they open very many connections.
+
+    4,096 rounds, Postgres' own choice, take each of them some 4 ms of a processor. Postgres 15 has no choice.
+    """
+    with psycopg.connect(_maintenance(server.url), autocommit=True) as connection:
+        if connection.info.server_version < HAS_SCRAM_ITERATIONS:
+            return
+        connection.execute("set scram_iterations = 1")
+        for name, password in ((NAME, server.password), (LOGIN, server.login_password)):
+            statement = sql.SQL("alter role {} password {}")
+            connection.execute(statement.format(sql.Identifier(name), sql.Literal(password)))

@@ -103,7 +103,7 @@ def command_line(pid: int) -> str:
     return answer.stdout
 
 
-def end_stranger(pid: int, *, first: signal.Signals, patience_seconds: float) -> None:
+def end_foreign_process(pid: int, *, first: signal.Signals, patience_seconds: float) -> None:
     """End a process that is not our child, by a signal and then by SIGKILL; returns when it is gone."""
     for number in (first, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
@@ -136,4 +136,4 @@ def log_report(log: Path, *, count: int = 6) -> str:
         lines = log.read_text(errors="replace").splitlines()[-count:]
     except FileNotFoundError:
         lines = []
-    return "\n".join([f"Its log is {folders.shown(log)}; it ends with:", *lines])
+    return "\n".join([f"Its log is {folders.short_path(log)}; it ends with:", *lines])

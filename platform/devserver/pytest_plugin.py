@@ -13,7 +13,7 @@ WITHOUT_TESTS = {"--help", "-h", "--version", "-V", "--collect-only", "--co", "-
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> Generator[None, None, None]:
-    """Set `DATABASE_URL` and `REDIS_URL` before anything imports the settings.
+    """Set `DATABASE_URL` (the owner's) and `REDIS_URL` before anything imports the settings.
 
     A wrapper, because pytest-django reads the settings in its own, first, implementation of this hook. Several pytest
     at once get servers of their own, and so does each of several processes that share the tests out (`-n 3`). Where
@@ -26,7 +26,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
             servers = start_servers("test", durable=False, side_by_side=True)
         except DevserverError as error:
             raise pytest.UsageError(str(error)) from error
-        os.environ.update(servers.environment())
+        os.environ.update(servers.owners_environment())
+        os.environ.pop("DATABASE_OWNER_URL", None)  # the tests' own database is another
         early_config.add_cleanup(servers.stop)
     return (yield)
 

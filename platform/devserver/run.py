@@ -131,8 +131,8 @@ def _say_addresses(port: int, *, access_file: Path, logs: Path) -> None:
         ("API docs", f"{url}/api/docs/"),
         ("Inbox", f"{url}/inbox/"),
         ("Console", f"{url}/admin/"),
-        ("Keys", folders.shown(access_file)),
-        ("Logs", folders.shown(logs)),
+        ("Keys", folders.short_path(access_file)),
+        ("Logs", folders.short_path(logs)),
     ):
         _say(f"{name:<13} {value!s}")
 

@@ -17,7 +17,8 @@ class Servers:
     """A database and a broker: ours, somebody else's, or one of each.
 
     Attributes:
-        database_url: Reaches the database.
+        database_url: Reaches the database as our processes do.
+        owner_url: Reaches it as the login that owns the tables; the same where only one login is given.
         redis_url: Reaches the broker.
     """
 
@@ -26,17 +27,23 @@ class Servers:
         *,
         database_url: str,
         redis_url: str,
+        owner_url: str = "",
         claim: folders.FolderClaim | None = None,
         running: tuple[Server, ...] = (),
     ) -> None:
         self.database_url = database_url
+        self.owner_url = owner_url or database_url
         self.redis_url = redis_url
         self.claim = claim
         self.running = running
 
     def environment(self) -> dict[str, str]:
-        """Return the two variables a child process needs."""
-        return {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
+        """Return the variables a child process needs; `DATABASE_OWNER_URL` is for the commands that make tables."""
+        return {"DATABASE_URL": self.database_url, "DATABASE_OWNER_URL": self.owner_url, "REDIS_URL": self.redis_url}
+
+    def owners_environment(self) -> dict[str, str]:
+        """Return the variables of a program that works as the owner, such as one that makes databases."""
+        return {"DATABASE_URL": self.owner_url, "REDIS_URL": self.redis_url}
 
     def dead(self) -> list[Server]:
         """Return the servers of ours whose process has ended."""
@@ -63,8 +70,9 @@ def start_servers(
 ) -> Servers:
     """Start the servers of a name, each only where the environment does not name one.
 
-    `DATABASE_URL` and `REDIS_URL` win one by one. The servers end with `stop()`, or when the calling thread ends,
-    even by SIGKILL; call from the main thread. Data of the database stay from one start to the next.
+    `DATABASE_URL` (beside it `DATABASE_OWNER_URL`) and `REDIS_URL` win one by one. The servers end with `stop()`, or
+    when the calling thread ends, even by SIGKILL; call from the main thread. Data of the database stay from one start
+    to the next.
 
     Args:
         name: Whose servers: the data lie in `.data/<name>`.
@@ -79,21 +87,23 @@ def start_servers(
         FolderNotTrusted: See `folders.open_folder`.
     """
     database_url, redis_url = os.environ.get("DATABASE_URL", ""), os.environ.get("REDIS_URL", "")
+    owner_url = os.environ.get("DATABASE_OWNER_URL", "") if database_url else ""
     if database_url and redis_url:
-        return Servers(database_url=database_url, redis_url=redis_url)
+        return Servers(database_url=database_url, redis_url=redis_url, owner_url=owner_url)
     if side_by_side:
         claim = folders.claim_free_name(checkout=checkout, name=name)
     else:
         claim = folders.FolderClaim(checkout=checkout, name=name)
         claim.take()
-    servers = Servers(database_url=database_url, redis_url=redis_url, claim=claim)
+    servers = Servers(database_url=database_url, redis_url=redis_url, owner_url=owner_url, claim=claim)
     try:
         if not redis_url:
             broker = valkey.start(claim)
             servers.redis_url, servers.running = broker.url, (broker,)
         if not database_url:
             database = postgres.start(claim, checkout=checkout, durable=durable)
-            servers.database_url, servers.running = database.url, (*servers.running, database)
+            servers.database_url, servers.owner_url = database.login_url, database.url
+            servers.running = (*servers.running, database)
     except BaseException:
         servers.stop()
         raise
@@ -120,7 +130,11 @@ def ensure(name: str, *, durable: bool = True, checkout: Path = folders.CHECKOUT
         except NameInUse:
             shared = folders.FolderClaim(checkout=checkout, name=name).published()
             if "DATABASE_URL" in shared:
-                servers = Servers(database_url=shared["DATABASE_URL"], redis_url=shared["REDIS_URL"])
+                servers = Servers(
+                    database_url=shared["DATABASE_URL"],
+                    redis_url=shared["REDIS_URL"],
+                    owner_url=shared["DATABASE_OWNER_URL"],
+                )
             elif time.monotonic() < deadline:
                 time.sleep(0.1)
                 continue

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from devserver import folders, processes
@@ -40,6 +40,7 @@ class SupervisedPart:
         ready: Asked with the output since the start, often, until it says yes.
         address: Where to reach it, shown to the person; may be empty.
         ready_seconds: How long it may take to get ready.
+        environment: What it has besides that of all parts.
     """
 
     name: str
@@ -47,6 +48,7 @@ class SupervisedPart:
     ready: Ready
     address: str = ""
     ready_seconds: float = 60.0
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Running:
@@ -67,7 +69,12 @@ class _Running:
         self.started_at = time.monotonic()
         self.up = False
         self.child = processes.spawn(
-            processes.Command(argv=self.part.argv, log=self.log, environment=environment, folder=folder)
+            processes.Command(
+                argv=self.part.argv,
+                log=self.log,
+                environment={**environment, **self.part.environment},
+                folder=folder,
+            )
         )
 
     def ready(self) -> bool:
@@ -199,7 +206,8 @@ class Supervisor:
             processes.finish(running.child, patience_seconds=0)
         running.child = None
         self._say(
-            f"{running.part.name:<13} {how}; starting it again in {pause_seconds:g} s; see {folders.shown(running.log)}"
+            f"{running.part.name:<13} {how}; starting it again in {pause_seconds:g} s; "
+            f"see {folders.short_path(running.log)}"
         )
 
     def _wait_until_ready(self, running: _Running) -> None:

@@ -80,7 +80,7 @@ def _end_leftover(home: Path) -> None:
     pid, port = (int(word) for word in note.read_text().split())
     # The server's title names its address: the pid may belong to something else by now.
     if re.search(rf"-server {re.escape(processes.LOOPBACK)}:{port}\b", processes.command_line(pid)):
-        processes.end_stranger(pid, first=signal.SIGTERM, patience_seconds=2)
+        processes.end_foreign_process(pid, first=signal.SIGTERM, patience_seconds=2)
     note.unlink()
 
 

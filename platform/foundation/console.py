@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar, cast
 from uuid import UUID
 
 from django import forms
+from django.contrib import messages
 from django.contrib.admin import FieldListFilter
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -26,6 +27,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from foundation.nouns import noun_of
+from kernel.errors import LlmteamError
 from kernel.types import Json
 
 if TYPE_CHECKING:  # unfold has no types; its ModelAdmin is Django's with other clothes
@@ -99,7 +101,9 @@ class ReasonForm(forms.Form):
     """Asks why."""
 
     reason = forms.CharField(
-        max_length=500, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), help_text="Kept with the act in the audit."
+        max_length=500,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="Recorded in the audit with the action.",
     )
 
 
@@ -156,6 +160,14 @@ class ConsoleAdmin(AnyModelAdmin):
         if row is not None:
             self.put_in_words(request, [row])
         return row
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show why something cannot be saved, instead of failing."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except LlmteamError as error:
+            self.message_user(request, error.detail, messages.ERROR)
+            return HttpResponseRedirect(self.list_url())
 
     def put_in_words(self, request: HttpRequest, rows: Sequence[Any]) -> None:
         """Set on rows the words their columns show, looked up for all of them at once; here there are none."""
@@ -263,7 +275,7 @@ def column(
     return cast("Callable[[Method], Method]", lambda method: decorate(_labelled(method)))
 
 
-def act(description: str, *, permission: str, url_path: str | None = None) -> Callable[[Method], Method]:
+def console_action(description: str, *, permission: str, url_path: str | None = None) -> Callable[[Method], Method]:
     """Make a method an action on chosen rows, or a button on one row's page.
 
     Args:
@@ -279,7 +291,7 @@ def pretty(value: Json) -> SafeString:
     """Write JSON for reading; a very long text is cut, and says so."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     if len(text) > MAX_SHOWN_LENGTH:
-        text = f"{text[:MAX_SHOWN_LENGTH]}\n... cut here: {len(text):,} characters in all; the API gives them whole."
+        text = f"{text[:MAX_SHOWN_LENGTH]}\n... cut here: {len(text):,} characters in all; the API shows them all."
     return format_html('<pre class="console-json">{}</pre>', text)
 
 

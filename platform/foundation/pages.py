@@ -35,7 +35,7 @@ def newest_page(
     Args:
         rows: All there are.
         cursor: Where the page starts; None for the first.
-        limit: Rows a page.
+        limit: Rows per page.
         weight: The bytes of what is large in a row. With it the page ends where 4 MiB are read.
         by: The time that orders them; every row has one.
 
@@ -44,7 +44,10 @@ def newest_page(
     """
     if cursor:
         after = read_cursor(cursor)
-        rows = rows.filter(Q(**{f"{by}__lt": after.at}) | Q(**{by: after.at}, id__lt=after.id))
+        # The first condition says nothing new, but an index begins there instead of at the newest row
+        rows = rows.filter(
+            Q(**{f"{by}__lte": after.at}), Q(**{f"{by}__lt": after.at}) | Q(**{by: after.at}, id__lt=after.id)
+        )
     rows = rows.order_by(f"-{by}", "-id")
 
     def cursor_of(row: Row) -> str:

@@ -8,7 +8,7 @@ import psycopg
 import redis
 from django.db import InterfaceError, OperationalError
 
-from kernel.crypto import CannotOpen
+from kernel.crypto import SealBroken
 
 DATABASE: Final = "database"
 REDIS: Final = "redis"
@@ -35,7 +35,7 @@ _BY_KIND: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (OperationalError, DATABASE),
     (InterfaceError, DATABASE),
     (redis.RedisError, REDIS),
-    (CannotOpen, KEYS),
+    (SealBroken, KEYS),
     (MemoryError, MEMORY),
 )
 

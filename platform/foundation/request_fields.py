@@ -93,12 +93,12 @@ def _is_never_blank(field: Any) -> bool:
     return isinstance(field, _NEVER_BLANK) and not getattr(field, "allow_blank", False)
 
 
-def tell_what_it_takes(field: Any) -> None:
+def list_accepted_values(field: Any) -> None:
     """Have a field's refusal of a value name those it takes, in lists too."""
     field = getattr(field, "child", field)
     if isinstance(field, serializers.ChoiceField):
         known = ", ".join(f"`{one}`" for one in list(field.choices)[:MAX_CHOICES_TOLD])
-        field.error_messages["invalid_choice"] = f'"{{input}}" is none of {known}.'
+        field.error_messages["invalid_choice"] = f'"{{input}}" is not one of {known}.'
     elif isinstance(field, serializers.DateTimeField):
         field.error_messages["invalid"] = _NO_TIME
 
@@ -118,7 +118,7 @@ class ObjectField(JsonObject):
     """A JSON object and nothing else."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """Refuse what is no object."""
+        """Refuse what is not an object."""
         if not isinstance(data, dict):
             self.fail("invalid")
         return data
@@ -148,7 +148,7 @@ class Id(serializers.UUIDField):
         return found
 
 
-class Formed(serializers.CharField):
+class PatternText(serializers.CharField):
     """A text of a form that is judged behind the field, with an error of its own; the field only tells of it."""
 
     def __init__(self, *, pattern: str, **options: Any) -> None:
@@ -156,7 +156,7 @@ class Formed(serializers.CharField):
         super().__init__(**{"trim_whitespace": False, **options})
 
 
-class WordList(serializers.CharField):
+class ChoiceList(serializers.CharField):
     """Some of a few words, separated by commas; blanks around them count for nothing.
 
     Args:
@@ -187,7 +187,7 @@ class WordList(serializers.CharField):
             if word not in self.words:
                 self._refuse(f"There is no {self.noun} {word[:64]!r}.")
             if self.once and wanted.count(word) > 1:
-                self._refuse(f"{word!r} is there twice.")
+                self._refuse(f"{word!r} is listed twice.")
         return wanted
 
     def to_representation(self, value: Any) -> str:

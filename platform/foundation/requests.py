@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
-from foundation.request_fields import Texts, tell_what_it_takes, violations_by_name
+from foundation.request_fields import Texts, list_accepted_values, violations_by_name
 from kernel.errors import ErrorItem, Invalid
 from kernel.paging import MAX_CURSOR_LENGTH
 
@@ -15,7 +15,7 @@ DEFAULT_LIMIT = 100
 MAX_LIMIT = 250
 
 
-_TWICE: Final = "This is no object, but a text: JSON within JSON is written once too often."
+_TWICE: Final = "This is a text, not an object: the JSON was encoded twice."
 
 
 class NotAvailable(Invalid):
@@ -29,10 +29,10 @@ class Strict(serializers.Serializer[Any]):
     """Fields of a body or a query. A member it does not know is an error, and so is one that is announced only.
 
     Null in an optional field that has no use for it counts as left out: many clients write all the fields they know.
-    In JSON a number is no text and a text no number; in a form and in an address (``Texts``) everything is a text.
+    In JSON a number is not text and a text no number; in a form and in an address (``Texts``) everything is a text.
     """
 
-    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": "This is no object."}
+    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": "This is not an object."}
     not_available: ClassVar[dict[str, str]] = {}
     """By field: the sentence a caller gets who sends it."""
     elsewhere: ClassVar[Mapping[str, str]] = {}
@@ -49,7 +49,7 @@ class Strict(serializers.Serializer[Any]):
         """Give the fields; what they refuse says what they take."""
         fields = super().get_fields()
         for field in fields.values():
-            tell_what_it_takes(field)
+            list_accepted_values(field)
         return fields
 
     def to_internal_value(self, data: Any) -> Any:
@@ -110,7 +110,9 @@ class NoFields(Strict):
 class PageQuery(Strict):
     """The two parameters every list has."""
 
-    limit = serializers.IntegerField(default=DEFAULT_LIMIT, min_value=1, max_value=MAX_LIMIT, help_text="Rows a page.")
+    limit = serializers.IntegerField(
+        default=DEFAULT_LIMIT, min_value=1, max_value=MAX_LIMIT, help_text="Rows per page."
+    )
     cursor = serializers.CharField(
         default=None,
         allow_null=True,

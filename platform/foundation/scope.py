@@ -13,6 +13,8 @@ from kernel.errors import LlmteamError
 
 APP_ROLE: Final = "llmteam_app"
 SYSTEM_ROLE: Final = "llmteam_system"
+NOBODY: Final = str(UUID(int=0))
+"""The tenant of work that precedes the tenant: no row has it."""
 
 
 class NoTenantInScope(LlmteamError):
@@ -76,8 +78,18 @@ def unscoped(reason: str) -> Iterator[None]:
 
 
 @contextmanager
-def _scoped(scope: UUID | _Everyone, *, role: str, tenant: str) -> Iterator[None]:
-    if connection.in_atomic_block and _scope.get() == scope:
+def before_tenant() -> Iterator[None]:
+    """Open a transaction as the application's role without a tenant: it sees no row of any, and may ask the look-ups.
+
+    For what precedes the tenant: whose a key, a ticket or a provider is.
+    """
+    with _scoped(None, role=APP_ROLE, tenant=NOBODY):
+        yield
+
+
+@contextmanager
+def _scoped(scope: UUID | _Everyone | None, *, role: str, tenant: str) -> Iterator[None]:
+    if scope is not None and connection.in_atomic_block and _scope.get() == scope:
         with transaction.atomic():
             yield
         return

@@ -2,10 +2,22 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema_field, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema_field, inline_serializer
 from rest_framework import serializers
 
-UNCHANGED = OpenApiResponse(description="`If-None-Match` names the present content.")
+PRECONDITIONS = [
+    OpenApiParameter(
+        "If-Match", str, OpenApiParameter.HEADER, description="Change only the content with one of these entity tags."
+    ),
+    OpenApiParameter(
+        "If-None-Match",
+        str,
+        OpenApiParameter.HEADER,
+        description="Change no content with one of these entity tags; `*`: change nothing that is there.",
+    ),
+]
+"""Headers of a change that is refused (412) where they do not hold."""
+UNCHANGED = OpenApiResponse(description="`If-None-Match` names the current content.")
 
 
 @extend_schema_field({"type": "object", "additionalProperties": {}})

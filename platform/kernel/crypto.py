@@ -13,7 +13,7 @@ _NONCE_BYTES: Final = 12
 _VERSION: Final = "s1"
 
 
-class CannotOpen(Exception):
+class SealBroken(Exception):
     """A sealed text was changed, was sealed for another place, or with a key that is not on the ring.
 
     Its text names the key, never anything of the secret.
@@ -37,7 +37,7 @@ class KeyRing:
             raise ValueError("a key ring needs a key")
         for key_id, key in keys.items():
             if not key_id or "." in key_id or not key_id.isascii():
-                raise ValueError(f"{key_id!r} is no id of a key: letters and digits, no dot")
+                raise ValueError(f"{key_id!r} is not an id of a key: letters and digits, no dot")
             if len(key) != KEY_BYTES:
                 raise ValueError(f"the key {key_id!r} has {len(key)} bytes, not {KEY_BYTES}")
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
@@ -53,18 +53,18 @@ class KeyRing:
         """Open a sealed text at the place it was sealed for.
 
         Raises:
-            CannotOpen: As its class says.
+            SealBroken: As its class says.
         """
         version, _, rest = sealed.partition(".")
         key_id, _, encoded = rest.partition(".")
         cipher = self._ciphers.get(key_id)
         if version != _VERSION or cipher is None:
-            raise CannotOpen(f"the key {key_id!r} is not on the ring" if version == _VERSION else "not a sealed text")
+            raise SealBroken(f"the key {key_id!r} is not on the ring" if version == _VERSION else "not a sealed text")
         try:
             packed = _unpack(encoded)
             return cipher.decrypt(packed[:_NONCE_BYTES], packed[_NONCE_BYTES:], place.encode()).decode()
         except (ValueError, InvalidTag):
-            raise CannotOpen(f"it was changed, or sealed for another place with the key {key_id!r}") from None
+            raise SealBroken(f"it was changed, or sealed for another place with the key {key_id!r}") from None
 
     def is_current(self, sealed: str) -> bool:
         """Whether the first key sealed it."""

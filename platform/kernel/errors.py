@@ -17,6 +17,7 @@ turns any of them into `application/problem+json`. The tree:
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Conflict(LlmteamError):
 
     code = "CONFLICT"
     status = 409
-    title = "The present state does not allow that"
+    title = "The current state does not allow that"
 
 
 class TooLarge(LlmteamError):
@@ -147,6 +148,32 @@ class LimitReached(LlmteamError):
     code = "LIMIT_REACHED"
     status = 429
     title = "A limit is reached"
+
+
+RAISED_BY: Final = "The operator of the installation: a limit on the tenant's page, or a licence."
+
+
+def limit_facts(
+    limit: str, *, unit: str, used: int, cap: int, resets_at: datetime | None = None, raised_by: str = RAISED_BY
+) -> "dict[str, Json]":
+    """Say how somebody stands with a limit, for `extra` of a `LimitReached`.
+
+    Args:
+        limit: Its name.
+        unit: What is counted.
+        used: What is used, or was asked for.
+        cap: The limit.
+        resets_at: When there is room again by itself.
+        raised_by: Who can raise it.
+    """
+    return {
+        "limit": limit,
+        "used": used,
+        "cap": cap,
+        "unit": unit,
+        "resets_at": None if resets_at is None else resets_at.isoformat().replace("+00:00", "Z"),
+        "raised_by": raised_by,
+    }
 
 
 class Unavailable(LlmteamError):

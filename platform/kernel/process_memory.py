@@ -22,7 +22,7 @@ def resident_bytes() -> int:
         return 0
 
 
-def be_frugal() -> None:
+def limit_malloc_caching() -> None:
     """Have glibc keep little of what was freed; to be called before there are threads.
 
     Left to itself it gives each thread an arena of its own, none of which shrinks while anything in it is in use, and
@@ -35,14 +35,14 @@ def be_frugal() -> None:
         set_option(_M_TRIM_THRESHOLD, LARGE_BYTES)
 
 
-def give_back() -> None:
+def release_free_memory() -> None:
     """Return to the system what was freed; takes some milliseconds. Does nothing with another C library."""
     trim = _function("malloc_trim")
     if trim is not None:
         trim(0)
 
 
-def spare_collector(*thresholds: int) -> None:
+def freeze_loaded_objects(*thresholds: int) -> None:
     """Have the collector never look again at all that is loaded by now, and come less often.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 AGAIN_SECONDS = 0.2
 
 
-def is_wasted(task: "asyncio.Task[Any]") -> bool:
+def ended_without_result(task: "asyncio.Task[Any]") -> bool:
     """Whether a task has ended without a result, so that whoever wants one has to ask again."""
     return task.done() and (task.cancelled() or task.exception() is not None)
 

@@ -23,12 +23,14 @@ from foundation.console import actor_of
 from foundation.scope import unscoped
 from kernel.clock import utc_now
 from kernel.types import Json
-from llmteam.operators.notices import notify_of_lock
+from llmteam.operators.notices import notify_of_lock, record_sign_in
 from llmteam.operators.password_attempts import REFUSED, attempt, forget_attempts
-from llmteam.operators.password_thread import LOGINS, Busy, Places
-from runs.console.lists import runs_today
+from llmteam.operators.password_thread import LOGINS, PasswordQueue, PasswordThreadBusy
+from runs.console.queries import runs_today
 from tenants.addresses import share_of
+from tenants.licences.selectors import endings
 from tenants.sign_in.operators.signing_in import OIDC, may_use_console, operators_provider
+from tenants.walls.selectors import coverage_of_walls
 
 if TYPE_CHECKING:  # unfold has no types; its site is Django's with other clothes
     from django.contrib.admin import AdminSite
@@ -53,11 +55,12 @@ class OperatorSite(AdminSite):
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
-        self._login_places = Places()
+        self._login_places = PasswordQueue()
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Let in operators who have signed in as such."""
-        return super().has_permission(request) and may_use_console(request)
+        with unscoped("operators belong to no tenant"):
+            return super().has_permission(request) and may_use_console(request)
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Run every page for all tenants."""
@@ -84,7 +87,7 @@ class OperatorSite(AdminSite):
                 judged: Callable[[], Awaitable[HttpResponseBase]]
                 judged = sync_to_async(answer, thread_sensitive=False, executor=LOGINS)  # type: ignore[call-overload]
                 return await judged()
-        except Busy:
+        except PasswordThreadBusy:
             REFUSED.labels("busy").inc()
             return _refused(request, "Too many people sign in at once.", seconds=BUSY_SECONDS)
 
@@ -101,15 +104,23 @@ class OperatorSite(AdminSite):
             if refusal.is_first:
                 _for_all_tenants(partial(notify_of_lock, username, address=_address(request), seconds=refusal.seconds))
             return _refused(request, refusal.sentence, seconds=refusal.seconds)
-        response: HttpResponseBase = _for_all_tenants(lambda: super(OperatorSite, self).login(request, extra_context))
+
+        def judge() -> HttpResponseBase:
+            response: HttpResponseBase = super(OperatorSite, self).login(request, extra_context)
+            if request.method == "POST":
+                record_sign_in(username, is_in=response.status_code == HTTPStatus.FOUND)
+            return response
+
+        response = _for_all_tenants(judge)
         if request.method == "POST" and response.status_code == HTTPStatus.FOUND:
             forget_attempts(username)
             request.session.set_expiry(utc_now() + timedelta(hours=settings.SIGN_IN_HOURS))
         return response
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Show the home page, with what runs today."""
-        return super().index(request, {"runs_today": runs_today(), **(extra_context or {})})
+        """Show the home page: what runs today, whether the wall between tenants stands, the licences that end."""
+        shown = {"runs_today": runs_today(), "walls": coverage_of_walls(), "endings": endings()}
+        return super().index(request, {**shown, **(extra_context or {})})
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Add our style sheets to what every page gets."""
@@ -119,7 +130,7 @@ class OperatorSite(AdminSite):
 
     def record(self, request: HttpRequest, *, action: str, row: Model, before: Json = None, after: Json = None) -> None:
         """Write an audit entry in the request's transaction, in the history of the row's tenant if it has one."""
-        record(action, row, actor=actor_of(request), before=before, after=after)
+        record(action, row, actor=actor_of(request), before=before, after=after, personal=("reason",))
 
 
 def _address(request: HttpRequest) -> str:

@@ -10,6 +10,7 @@ from kernel.compute.pool import ComputePool
 from kernel.compute.shared import set_compute_pool
 from kernel.compute.slot import ProcessBounds
 from runs.steps.registry import installed_registry
+from tenants.lifecycle.protocols import retention_rules
 
 
 class LlmteamConfig(AppConfig):
@@ -30,6 +31,9 @@ class LlmteamConfig(AppConfig):
 
         app.set_default()
         logging.captureWarnings(settings.LOG_FORMAT == "json")
+        from llmteam.retention import RULES  # noqa: PLC0415 - the models are there now, and were not before
+
+        retention_rules.register(lambda: RULES)
         installed_registry()
         set_compute_pool(_compute_pool())
 

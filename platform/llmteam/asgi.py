@@ -16,13 +16,13 @@ http = cast("Application", get_asgi_application())  # typed more narrowly than w
 from django.conf import settings  # noqa: E402 - as below
 
 from humantasks.inbox.consumers import InboxConsumer  # noqa: E402 - reads models, which Django must have loaded
-from kernel.process_memory import be_frugal  # noqa: E402 - as below
+from kernel.process_memory import limit_malloc_caching  # noqa: E402 - as below
 from llmteam.api.bodies import measured_bodies  # noqa: E402 - as below
-from llmteam.garbage import leave_loaded_code_alone  # noqa: E402 - as below
+from llmteam.garbage_collection import freeze_loaded_code  # noqa: E402 - as below
 from llmteam.health import check_parts  # noqa: E402 - as below
 from llmteam.loopback import with_loopback_only  # noqa: E402 - as below
 from llmteam.threads import with_request_threads  # noqa: E402 - reads models, which Django must have loaded
-from llmteam.web.admission import build_admission, build_rates, with_admission  # noqa: E402 - as above
+from llmteam.web.admission import with_admission  # noqa: E402 - as above
 from llmteam.web.probes import with_probes  # noqa: E402 - as above
 from llmteam.web.proxies import Networks, with_proxy_headers  # noqa: E402 - as above
 from runs.events.routing import websockets  # noqa: E402 - as above
@@ -30,9 +30,9 @@ from runs.events.send_buffer import with_send_buffer  # noqa: E402 - as above
 
 sockets = URLRouter([path("ws/v1/inbox/", InboxConsumer.as_asgi()), path("", websockets)])
 router = ProtocolTypeRouter({"http": measured_bodies(http), "websocket": sockets})
-be_frugal()
-platform = with_admission(with_send_buffer(with_request_threads(router)), build_admission(), build_rates())
+limit_malloc_caching()
+platform: Application = with_send_buffer(with_request_threads(with_admission(router)))
 if settings.HAS_BUILT_IN_SECRET:
     platform = with_loopback_only(platform)
 application = with_probes(with_proxy_headers(platform, Networks(settings.TRUSTED_PROXIES)), check_parts)
-leave_loaded_code_alone()
+freeze_loaded_code()

@@ -23,7 +23,7 @@ stop_where_settings_are_wrong()
 
 app = Celery("llmteam")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["runs", "tenants"])
+app.autodiscover_tasks(["runs", "tenants", "audit"])
 # By name: the engine reads models, which cannot be imported before the worker has set Django up.
 app.steps["worker"].add("runs.engine.host.bootstep:EngineStep")
 app.steps["worker"].add("humantasks.mail.bootstep:MailStep")
@@ -41,10 +41,10 @@ def keep_the_log_in_json(instance: Any, **_: Any) -> None:
 def look_before_the_work(**_: Any) -> None:
     """End a worker whose database or Redis refuses its setting, or whose settings name what is not there."""
     from runs.engine.middleware import listed_middleware  # noqa: PLC0415 - Django is set up now, and was not before
-    from runs.runtime import the_runtime  # noqa: PLC0415 - as above
+    from runs.runtime import current_runtime  # noqa: PLC0415 - as above
 
     stop_where_wrong(listed_middleware)
-    stop_where_wrong(the_runtime)
+    stop_where_wrong(current_runtime)
     # As the engine connects: a pooler that is not called one refuses settings at the start.
     options = "" if settings.DATABASE_POOLED else "-c timezone=UTC"
     stop_where_database_refuses("DATABASE_URL", settings.DATABASES["default"], options=options)

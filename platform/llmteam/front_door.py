@@ -1,6 +1,5 @@
 """Redirects of addresses that people type: the bare host, names without their last slash, and icons."""
 
-from django.contrib.auth import get_user
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.templatetags.static import static
@@ -9,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from llmteam.api.problems import is_api, no_route
 from tenants.content_security import policy
-from tenants.members.sessions import member_of_session
+from tenants.members.sessions import member_of_session, user_of_session
 from tenants.models import User
 
 ICON = "inbox/icon.svg"
@@ -18,7 +17,7 @@ ICON = "inbox/icon.svg"
 @require_safe
 def front_door(request: HttpRequest) -> HttpResponse:
     """Lead members to their inbox, operators to the console, everybody else to the sign-in page."""
-    user = get_user(request)
+    user = user_of_session(request)
     is_operator = isinstance(user, User) and user.is_active and user.is_staff
     if member_of_session(request) is None and is_operator:
         return HttpResponseRedirect(reverse("admin:index"))

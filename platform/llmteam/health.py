@@ -9,24 +9,37 @@ from django.db import DatabaseError, InterfaceError, connection, models
 from django.db.migrations.executor import MigrationExecutor
 
 from foundation.scope import APP_ROLE, SYSTEM_ROLE, unscoped
-from llmteam.web.probes import DEGRADED
+from llmteam.web.probes import DEGRADED, PartStates
+from tenants.database_roles import right_to_become
 from tenants.sealing import SealedField, unusable_keys
+from tenants.walls.selectors import coverage_of_walls
 
 PROBE_SECONDS = 1.0
 NEWEST_ROWS = 200
 """Of each kind of secret so many are looked at: keys that were dropped too early, or never given, show there."""
 
 
-def check_parts() -> dict[str, str]:
+def check_parts() -> PartStates:
     """Tell of each part whether it is ``ok`` or what it is instead. Blocks; keeps no connection.
 
     ``away``: it does not answer. ``behind``: ``manage.py migrate`` or ``ensure_roles`` is to be run. ``wrong``: secrets
-    are stored under keys that SECRET_KEYS has not. ``degraded``: it is away, and there is a way without it.
+    are stored under keys that SECRET_KEYS has not. ``open``: something lets the login past the wall between tenants.
+    ``degraded``: it is away, and there is a way without it.
     """
     try:
-        return {name: _state(probe) for name, probe in _PROBES.items()}
+        parts = {name: _state(probe) for name, probe in _PROBES.items()}
+        return PartStates({**parts, **(found := _walls()).parts}, found.figures)
     finally:
         connection.close()
+
+
+def _walls() -> PartStates:
+    try:
+        coverage = coverage_of_walls()
+    except (DatabaseError, InterfaceError, OSError):
+        return PartStates({"walls": "away"})
+    figures = {"tables_with_tenant": len(coverage.tables), "tables_with_policy": coverage.covered}
+    return PartStates({"walls": "open" if coverage.faults() else "ok"}, figures)
 
 
 def _state(probe: Callable[[], str]) -> str:
@@ -43,8 +56,9 @@ def _database() -> str:
 
 
 def _migrations() -> str:
-    executor = MigrationExecutor(connection)
-    return "behind" if executor.migration_plan(executor.loader.graph.leaf_nodes()) else "ok"
+    with unscoped("migrations are of the installation"):
+        executor = MigrationExecutor(connection)
+        return "behind" if executor.migration_plan(executor.loader.graph.leaf_nodes()) else "ok"
 
 
 def _roles() -> str:
@@ -53,7 +67,8 @@ def _roles() -> str:
         cursor.execute("select rolname from pg_roles where rolname = any(%s)", [[APP_ROLE, SYSTEM_ROLE]])
         if len(cursor.fetchall()) < 2:
             return "behind"
-        cursor.execute("select pg_has_role(%s, 'member') and pg_has_role(%s, 'member')", [APP_ROLE, SYSTEM_ROLE])
+        become = right_to_become()
+        cursor.execute("select pg_has_role(%s, %s) and pg_has_role(%s, %s)", [APP_ROLE, become, SYSTEM_ROLE, become])
         return "ok" if cursor.fetchone() == (True,) else "behind"
 
 

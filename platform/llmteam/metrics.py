@@ -4,7 +4,7 @@ import hmac
 import ipaddress
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, Final
 
 from asgiref.sync import iscoroutinefunction
@@ -16,7 +16,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.core import GaugeMetricFamily
 
 from humantasks.selectors import count_open_tasks
+from kernel.clock import utc_now
 from runs.selectors import count_open_runs
+from tenants.lifecycle.retention import retention_figures
+from tenants.models import RetentionFigure
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +110,7 @@ class _Database:
         """Give the gauges."""
         answers = GaugeMetricFamily("llmteam_database_answers", "1 where the database could be asked for this scrape.")
         try:
-            found, tasks = count_open_runs(), count_open_tasks()
+            found, tasks, kept = count_open_runs(), count_open_tasks(), retention_figures()
         except (DatabaseError, InterfaceError) as error:
             log.warning("what is open cannot be counted now: %s", type(error).__name__)
             answers.add_metric([], 0)
@@ -128,3 +131,18 @@ class _Database:
         for state, number in tasks.items():
             waiting.add_metric([state], number)
         yield waiting
+        yield from _kept(kept)
+
+
+def _kept(figures: Iterable[RetentionFigure]) -> Iterator[GaugeMetricFamily]:
+    """Tell what the last sweep left, by kind."""
+    rows = GaugeMetricFamily(
+        "llmteam_retained_rows", "Rows that are kept, as the last sweep left them.", labels=["kind"]
+    )
+    ages = GaugeMetricFamily("llmteam_retained_oldest_seconds", "Age of the oldest row that is kept.", labels=["kind"])
+    for figure in figures:
+        rows.add_metric([figure.kind], figure.rows)
+        if figure.oldest_at is not None:
+            ages.add_metric([figure.kind], max(0.0, (utc_now() - figure.oldest_at).total_seconds()))
+    yield rows
+    yield ages

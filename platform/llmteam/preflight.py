@@ -14,6 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tenants.walls.coverage import read_coverage
+
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS: Final = 3
@@ -76,17 +78,20 @@ def stop_where_settings_are_wrong() -> None:
         sys.exit(str(error))
 
 
-def connect_once(database: Mapping[str, Any], *, options: str = "") -> None:
-    """Open one connection to a database in Django's form, and close it.
+def read_faults(database: Mapping[str, Any], *, options: str = "") -> list[str]:
+    """Open one connection to a database in Django's form, and ask what lets its login past the wall between tenants.
 
     Args:
         database: Where it is.
         options: Settings of the session, as the caller will ask for them.
 
+    Returns:
+        A sentence each; nothing where the wall stands, or where there is no table yet.
+
     Raises:
-        psycopg.OperationalError: There is none.
+        psycopg.OperationalError: There is no connection.
     """
-    psycopg.connect(
+    with psycopg.connect(
         **database.get("OPTIONS", {}),
         dbname=database["NAME"],
         user=database["USER"],
@@ -96,23 +101,29 @@ def connect_once(database: Mapping[str, Any], *, options: str = "") -> None:
         options=options,
         connect_timeout=CONNECT_SECONDS,
         application_name="llmteam preflight",
-    ).close()
+        autocommit=True,
+        prepare_threshold=None,
+    ) as connection:
+        return read_coverage(connection.cursor()).faults()
 
 
 def stop_where_database_refuses(setting: str, database: Mapping[str, Any], *, options: str = "") -> None:
-    """Connect once, for a process that starts; arguments as ``connect_once``.
+    """Connect once, for a process that starts; arguments as ``read_faults``.
 
     Raises:
-        SystemExit: The database refuses; the log has a sentence that names the setting. One that is away costs a
-            warning.
+        SystemExit: The database refuses, or lets the login past the wall between tenants; the log has a sentence that
+            names the setting. A database that is away costs a warning.
     """
     try:
-        connect_once(database, options=options)
+        faults = read_faults(database, options=options)
     except psycopg.Error as error:
         words = in_one_line(error)
         if is_refused_by_database(words):
             _stop(f"{setting} cannot be honoured: {words}")
         log.warning("%s: the database is away and is waited for: %s", setting, words)
+        return
+    if faults:
+        _stop(f"{setting} cannot be honoured: the wall between tenants stands open: {'; '.join(faults)}.")
 
 
 def stop_where_redis_refuses(url: str) -> None:

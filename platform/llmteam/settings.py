@@ -10,6 +10,7 @@ from kernel.egress.policy import build_policy
 from llmteam import environment
 from llmteam.logs import logging_config
 from llmteam.loopback import is_loopback
+from tenants.entitlements.tiers import TIERS
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
@@ -21,6 +22,8 @@ SECRET_KEY = environment.secret(
 )
 HAS_BUILT_IN_SECRET = SECRET_KEY == _BUILT_IN_SECRET
 SECRET_KEYS = environment.keys("SECRET_KEYS", derived_from=SECRET_KEY if DEVELOPMENT or DEBUG else "")
+LICENCE_KEYS = environment.verifier_keys("LICENCE_KEYS")  # of the vendors whose licences count here
+SELF_SERVICE_TRIAL = environment.flag("SELF_SERVICE_TRIAL", default=False)
 ALLOWED_HOSTS = environment.hosts("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 
 INSTALLED_APPS = [
@@ -52,7 +55,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "llmteam.metrics.count_requests",
     "llmteam.api.middleware.request_context",
-    "llmteam.api.paths.without_last_slash",
+    "llmteam.api.paths.without_trailing_slash",
     "llmteam.api.cors.Cors",
     "llmteam.browser_policy.browser_policy",
     "llmteam.api.inline.Security",
@@ -86,6 +89,13 @@ if HAS_BUILT_IN_SECRET and not all(map(is_loopback, [*ALLOWED_HOSTS, urlsplit(PU
         "SECRET_KEY is the built-in one of development, which everybody knows, but ALLOWED_HOSTS or PUBLIC_URL name "
         "more than this machine. Set SECRET_KEY to 50 random characters."
     )
+# Not set, development makes a key there. The names of logs begin with the origin, and a log keeps its name.
+AUDIT_SIGNING_KEY = environment.key("AUDIT_SIGNING_KEY", needed=not (DEVELOPMENT or DEBUG))
+AUDIT_OLD_SIGNING_KEYS = environment.old_keys("AUDIT_OLD_SIGNING_KEYS")
+AUDIT_DEVELOPMENT_KEY_FILE = BASE_DIR / ".data" / "audit_key"
+AUDIT_ORIGIN = environment.log_origin("AUDIT_ORIGIN", urlsplit(PUBLIC_URL).netloc)
+AUDIT_CHECKPOINT_FILE = environment.text("AUDIT_CHECKPOINT_FILE", "")
+
 DEFAULT_FROM_EMAIL = environment.mailbox("DEFAULT_FROM_EMAIL", "llmteam@localhost")
 EMAIL_HOST = environment.text("EMAIL_HOST", "")
 EMAIL_PORT = environment.whole("EMAIL_PORT", 25, least=1, most=65535)
@@ -122,6 +132,9 @@ TEMPLATES = [
 
 DATABASE_POOLED = environment.flag("DATABASE_POOLED", default=False)
 DATABASES = {"default": environment.database("DATABASE_URL", pooled=DATABASE_POOLED)}
+# For the commands that make tables and roles. None: there is one login only, which they are given as DATABASE_URL.
+DATABASE_OWNER = environment.database("DATABASE_OWNER_URL") if environment.text("DATABASE_OWNER_URL", "") else None
+DATABASE_LOGIN = DATABASES["default"]["USER"] if DATABASE_OWNER else None  # of the processes, beside an owner
 # Where a session lasts longer than a transaction. None: at DATABASE_URL, unless that is a pooler's.
 DATABASE_DIRECT = environment.database("DATABASE_DIRECT_URL") if environment.text("DATABASE_DIRECT_URL", "") else None
 REDIS_URL = environment.redis("REDIS_URL", "redis://127.0.0.1:1/0")
@@ -199,6 +212,15 @@ REQUESTS_SHARE_BESIDE_OTHERS = environment.number("REQUESTS_SHARE_BESIDE_OTHERS"
 STREAMS_PER_TENANT = environment.whole("STREAMS_PER_TENANT", 500, least=1, most=100_000)
 STREAMS_PER_ADDRESS = environment.whole("STREAMS_PER_ADDRESS", 100, least=1, most=100_000)
 
+# Of a tenant without a licence; where its tier says no number either, these do. None is unlimited.
+DEFAULT_TIER = environment.choice("DEFAULT_TIER", "enterprise", of=TIERS)
+DEFAULT_LIMITS = {
+    "concurrent_runs": environment.whole("CONCURRENT_RUNS_PER_TENANT", 500, least=1, most=1_000_000),
+    "runs_per_day": None,
+    "requests_per_minute": REQUESTS_PER_MINUTE_PER_TENANT,
+    "storage_bytes": None,
+}
+
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 
@@ -210,14 +232,35 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
-    "drop_old_idempotency_keys": {"task": "runs.drop_old_idempotency_keys", "schedule": 3600.0},
-    "drop_ended_sessions": {"task": "tenants.drop_ended_sessions", "schedule": 3600.0},
+    "seal_audit": {"task": "audit.seal", "schedule": 1.0, "options": {"expires": 5}},
+    "verify_audit": {"task": "audit.verify_asked", "schedule": 5.0, "options": {"expires": 20}},
+    "tell_of_licences": {"task": "tenants.tell_of_licences", "schedule": 900.0},
+    "sweep_retention": {"task": "tenants.sweep_retention", "schedule": 3600.0},
+    "write_exports": {"task": "tenants.write_exports", "schedule": 10.0},
+    "advance_removals": {"task": "tenants.advance_removals", "schedule": 10.0},
+    "recount_storage": {"task": "runs.recount_storage", "schedule": 3600.0},
+    "look_after_endpoints": {"task": "runs.look_after_endpoints", "schedule": 60.0},
+    "settle_suspensions": {"task": "runs.settle_suspensions", "schedule": 15.0},
+    "remind_of_ending_keys": {"task": "tenants.remind_of_ending_keys", "schedule": 3600.0},
 }
+# In days; 0 keeps for ever. docs/reference/retention.md says what goes with what.
+RUN_RETENTION_DAYS = environment.whole("RUN_RETENTION_DAYS", 0, least=0, most=36_500)
+AUDIT_RETENTION_DAYS = environment.whole("AUDIT_RETENTION_DAYS", 0, least=0, most=36_500)
+DELIVERY_RETENTION_DAYS = environment.whole("DELIVERY_RETENTION_DAYS", 90, least=0, most=36_500)
+WEBHOOK_RETENTION_DAYS = environment.whole("WEBHOOK_RETENTION_DAYS", 30, least=0, most=36_500)
+MAIL_RETENTION_DAYS = environment.whole("MAIL_RETENTION_DAYS", 90, least=0, most=36_500)
+USAGE_RETENTION_DAYS = environment.whole("USAGE_RETENTION_DAYS", 400, least=0, most=36_500)
+USAGE_DAY_RETENTION_DAYS = environment.whole("USAGE_DAY_RETENTION_DAYS", 1_100, least=0, most=36_500)
+INVITATION_RETENTION_DAYS = environment.whole("INVITATION_RETENTION_DAYS", 90, least=0, most=36_500)
+EXPORT_RETENTION_DAYS = environment.whole("EXPORT_RETENTION_DAYS", 7, least=1, most=365)
+DELETION_GRACE_DAYS = environment.whole("DELETION_GRACE_DAYS", 7, least=0, most=365)
+CONSOLE_LOG_RETENTION_DAYS = environment.whole("CONSOLE_LOG_RETENTION_DAYS", 400, least=0, most=36_500)
 
 WORKER_LEASE_SECONDS = environment.number("WORKER_LEASE_SECONDS", 15, least=1, most=300)
 WORKER_HEARTBEAT_SECONDS = environment.number("WORKER_HEARTBEAT_SECONDS", 5, least=0.2, most=100)
 WORKER_GRACE_SECONDS = environment.number("WORKER_GRACE_SECONDS", 30, least=0, most=600)
 WORKER_CAPACITY = environment.whole("WORKER_CAPACITY", 2000, least=1, most=100_000)
+HOST_SHARE_MAX = environment.number("HOST_SHARE_MAX", 0.9, least=0.01, most=1)
 SWEEP_SECONDS = environment.number("SWEEP_SECONDS", 1, least=0.1, most=60)
 STEP_TYPE_PATIENCE_SECONDS = environment.number("STEP_TYPE_PATIENCE_SECONDS", 60, least=1, most=86_400)
 CALLBACK_TIMEOUT_SECONDS = environment.number("CALLBACK_TIMEOUT_SECONDS", 15, least=0.5, most=60)
@@ -228,7 +271,7 @@ if WORKER_LEASE_SECONDS < 2 * WORKER_HEARTBEAT_SECONDS:
 COMPUTE_FUNCTIONS = {
     "http_content": "runs.http.reading:read_bytes",
     "model_answer": "runs.providers.decoding:decode_bytes",
-    "parse_json": "kernel.parsing:parse_bytes",
+    "model_reply": "runs.agents.large_reply:validate_reply_bytes",
     "schema_violations": "kernel.schemas.validation:violations_in_bytes",
     "step_work": "runs.work.process:do_work",
 }
@@ -280,6 +323,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": [
         "llmteam.api.authentication.HasScope",
         "llmteam.api.parameters.ReadsItsQuery",
+        "llmteam.api.parameters.KeepsPreconditions",
     ],
     "DEFAULT_PARSER_CLASSES": [
         "llmteam.api.content.JsonParser",
@@ -304,6 +348,11 @@ SPECTACULAR_SETTINGS = {
         "llmteam.api.nulls.allow_nulls",
         "llmteam.api.description.complete",
     ],
+    "ENUM_NAME_OVERRIDES": {
+        "SuspendedRunsEnum": "tenants.models.RunsWhileSuspended.values",
+        "TenantStateEnum": "tenants.api.serializers.STATES",
+        "DeliveryStatusEnum": "runs.models.DeliveryStatus",
+    },
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,

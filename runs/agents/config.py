@@ -127,8 +127,8 @@ class AgentBudget(ContentPart):
 def _own_words_only(extra: dict[str, Any]) -> dict[str, Any]:
     for name in extra:
         if name in _WRITTEN:
-            message = "{name} is what the platform writes itself; {hint}."
-            hint = f"the step has {_WRITTEN[name]} for it" if _WRITTEN[name] else "no step may say it"
+            message = "{name} is written by the platform itself; {hint}."
+            hint = f"the step has {_WRITTEN[name]} for it" if _WRITTEN[name] else "a step cannot set it"
             raise PydanticCustomError("extra", message, {"name": name, "hint": hint})
     return extra
 

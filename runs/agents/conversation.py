@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from kernel.redaction import redact
+from kernel.errors import ErrorItem
 from kernel.types import Json
+from kernel.values import ValueTooLarge
 from runs.agents.config import LlmAgentConfig
 from runs.agents.fallback import ModelFailed
 from runs.agents.model_call import ModelCaller
 from runs.agents.reply import read_reply, repair_request, reply_invalid
 from runs.agents.tools import Toolbox, with_plain_ids
-from runs.agents.truncation import ReplyTruncated, is_truncated, kept_text, reply_empty
+from runs.agents.truncation import ReplyTruncated, answer_too_large, is_truncated, kept_text, reply_empty
 from runs.providers.sent_texts import SentTexts
 from runs.step_api.base import StepFailed
 from runs.step_api.language_models import CompletionReply, CompletionRequest, Message
@@ -53,7 +54,7 @@ class Conversation:
         Raises:
             ModelFailed: It does not: a code of ``runs.providers.errors``, LLM_REPLY_CUT, LLM_REPLY_EMPTY,
                 LLM_REPLY_INVALID, LLM_TOO_MANY_TOOL_CALLS, a budget without room, or a gate that is closed for now.
-            StepFailed: A tool's connection cannot be used.
+            StepFailed: A tool's connection cannot be used, or the answer is larger than a value may be.
             Defer: The gate of a tool's connection is closed for longer than the attempt may take.
         """
         self.toolbox.begin_anew()
@@ -70,14 +71,22 @@ class Conversation:
                 raise ModelFailed(reply_empty(reply))
             if self.config.response_schema is None:
                 return reply.text
-            tenant, schema = asker.call.context.tenant_id, self.config.response_schema
-            sent = SentTexts(message.text for message in self.messages)
-            value, problems = await read_reply(tenant, reply.text, schema, sent=sent)
+            value, problems = await self._read(asker, reply)
             if not problems:
-                return redact(value, asker.model.secrets())
+                return value
             if mended:
                 raise ModelFailed(reply_invalid(problems))
             mended = [Message("assistant", reply.text), Message("user", repair_request(problems))]
+
+    async def _read(self, asker: ModelCaller, reply: CompletionReply) -> tuple[Json, list[ErrorItem]]:
+        """Hold an answer against the schema; secrets are cut out of it."""
+        schema = self.config.response_schema or {}
+        sent = SentTexts(message.text for message in self.messages)
+        tenant, secrets = asker.call.context.tenant_id, asker.model.secrets()
+        try:
+            return await read_reply(tenant, reply.text, schema, sent=sent, secrets=secrets)
+        except ValueTooLarge as error:
+            raise answer_too_large(error, reply.text) from error
 
     async def _use_tools(self, reply: CompletionReply, mended: list[Message]) -> list[Message]:
         """Do all the model asks for, one after the other; give what is to mend its answer.
@@ -86,7 +95,7 @@ class Conversation:
         """
         if not self.config.tools:
             if mended:
-                raise ModelFailed(_too_many_calls("The model asks for tools, of which the step has none.", reply))
+                raise ModelFailed(_too_many_calls("The model asked for tools, but the step has none.", reply))
             return [Message("assistant", _turn_text(reply)), Message("user", _NO_TOOLS)]
         self._rounds += 1
         self._calls += len(reply.tool_calls)

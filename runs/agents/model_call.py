@@ -56,6 +56,7 @@ class ModelCaller:
             await self.call.announce(sent_to_model(self.model, self.name, request))
             started = time.monotonic()
             timed = replace(request, timeout_seconds=self._seconds_left())
+            self.call.begin_text()
             hearing = RedactedPieces(self.call.stream, self.model.secrets)
             try:
                 answer = await self.model.provider.complete(timed, on_delta=hearing.add)

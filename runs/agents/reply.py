@@ -5,13 +5,14 @@ from collections.abc import Hashable, Mapping, Sequence
 
 from kernel.canonical import canonical_json
 from kernel.errors import ErrorItem
-from kernel.parsing import parse_untrusted_json
+from kernel.redaction import redact
 from kernel.schemas import judging
 from kernel.types import Json
-from kernel.values import MalformedJson, ValueRefused
-from runs.inputs import violations
-from runs.providers.answers import without_fence
+from kernel.values import MalformedJson, ValueRefused, parse_json
+from runs.agents.large_reply import MAX_BYTES_IN_PLACE, validate_large_reply
+from runs.inputs import as_items, violations
 from runs.providers.embedded_json import Span, json_spans
+from runs.providers.model_json import without_fence
 from runs.providers.sent_texts import SentTexts
 from runs.step_api.base import StepFailed
 
@@ -21,7 +22,7 @@ AMBIGUOUS = "AMBIGUOUS"
 
 
 async def read_reply(
-    tenant: Hashable, text: str, schema: Mapping[str, Json], *, sent: SentTexts
+    tenant: Hashable, text: str, schema: Mapping[str, Json], *, sent: SentTexts, secrets: Sequence[str] = ()
 ) -> tuple[Json, list[ErrorItem]]:
     """Find the JSON in a model's text, and hold it against a schema.
 
@@ -34,17 +35,21 @@ async def read_reply(
         text: What the model said.
         schema: What the value has to fit.
         sent: What the model was told.
+        secrets: What is cut out of the value.
 
     Returns:
         The value, and what is wrong with it; the value is None where there is no JSON, or it is not clear which counts.
+
+    Raises:
+        ValueTooLarge: It fits, but no run can hold it.
     """
-    value, problems = await _judged(tenant, text, schema)
+    value, problems = await _judged(tenant, text, schema, secrets)
     if not problems or problems[0].code != NOT_JSON:
         return value, problems
     found = await asyncio.to_thread(json_spans, text)
     fitting: list[tuple[Span, Json]] = []
     for span in found.spans:
-        inner, wrong = await _judged(tenant, span.text, schema)
+        inner, wrong = await _judged(tenant, span.text, schema, secrets)
         if not wrong:
             fitting.append((span, inner))
         elif wrong[0].code != NOT_JSON:
@@ -67,13 +72,19 @@ def _is_last_word(fitting: Sequence[tuple[Span, Json]], sent: SentTexts) -> bool
     return last.is_last_word and all(span.is_aside for span, _ in others) and not sent.hold([last.text])
 
 
-async def _judged(tenant: Hashable, text: str, schema: Mapping[str, Json]) -> tuple[Json, list[ErrorItem]]:
-    try:
-        value = await parse_untrusted_json(tenant, without_fence(text).encode())
-    except (MalformedJson, ValueRefused) as error:
-        return None, [ErrorItem(code=NOT_JSON, detail=f"The answer is not JSON: {error.detail}")]
+async def _judged(
+    tenant: Hashable, text: str, schema: Mapping[str, Json], secrets: Sequence[str]
+) -> tuple[Json, list[ErrorItem]]:
+    content = without_fence(text).encode()
     with judging("the answer by the `response_schema`"):
-        return value, await violations(tenant, value, schema)
+        try:
+            if len(content) > MAX_BYTES_IN_PLACE:
+                value, found = await validate_large_reply(tenant, content, schema, secrets)
+                return value, as_items(found)
+            value = parse_json(content, big_integers="text")
+        except (MalformedJson, ValueRefused) as error:
+            return None, [ErrorItem(code=NOT_JSON, detail=f"The answer is not JSON: {error.detail}")]
+        return redact(value, secrets), await violations(tenant, value, schema)
 
 
 def repair_request(problems: Sequence[ErrorItem]) -> str:
@@ -89,5 +100,5 @@ def reply_invalid(problems: Sequence[ErrorItem]) -> StepFailed:
     items: list[Json] = [
         {"pointer": problem.pointer, "code": problem.code, "detail": problem.detail} for problem in problems[:MAX_TOLD]
     ]
-    message = "The model's answer does not fit response_schema, also when asked again."
+    message = "The model's answer does not fit response_schema, and neither does its second try."
     return StepFailed("LLM_REPLY_INVALID", message, details={"errors": items})

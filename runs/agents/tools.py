@@ -23,7 +23,7 @@ from runs.agents.config import PLACE, AgentTool
 from runs.http.answer import HttpAnswer
 from runs.http.body import with_query
 from runs.http.exchange import exchange
-from runs.http.request import IDEMPOTENT, OutgoingRequest, below, honours_key
+from runs.http.request import IDEMPOTENT, OutgoingRequest, honours_key, joined_path
 from runs.inputs import violations
 from runs.step_api.base import IN_DOUBT, Client, StepCall, StepFailed
 from runs.step_api.language_models import Message, Tool, ToolCall
@@ -167,7 +167,7 @@ def _request(tool: AgentTool, client: Client, arguments: Mapping[str, Json], key
     in_path = tool.names_in_path
     path = PLACE.sub(lambda found: _segment(found[1], arguments), tool.path)
     rest = {name: value for name, value in arguments.items() if name not in in_path}
-    url = below(client.base_url, path)
+    url = joined_path(client.base_url, path)
     headers = {"idempotency-key": key}
     timeout = client.timeout_seconds or TIMEOUT_SECONDS
     if tool.method in {"GET", "DELETE"}:

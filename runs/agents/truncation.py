@@ -15,8 +15,8 @@ MAX_KEPT: Final = 20_000
 _REASONS: Final[Mapping[FinishReason, tuple[str, str]]] = {
     "length": ("length", "reached max_tokens ({most}), or the end of what the model can hold; give it more"),
     "filtered": ("content_filter", "was stopped by a content filter"),
-    "broken": ("error", "was broken off by the model service"),
-    "call_lost": ("error", "ended to ask for a tool, and no call of one came with it"),
+    "broken": ("error", "was cut off by the model service"),
+    "call_lost": ("error", "ended with a request for a tool, but without a tool call"),
     "unknown": ("unknown", "ended with '{word}', which is no word known for a whole answer"),
 }
 
@@ -34,7 +34,7 @@ class ReplyTruncated(StepFailed):
         why = words.format(most=most_tokens, word=reply.finish_word)
         super().__init__(
             "LLM_REPLY_EMPTY" if is_empty else "LLM_REPLY_CUT",
-            f"The answer {why}{', before it had said anything' if is_empty else ''}.",
+            f"The answer {why}{', and contains no text' if is_empty else ''}.",
             retryable=reply.finish_reason in ("broken", "call_lost"),
             details={"reason": reason, **kept_text(reply.text)},
         )
@@ -43,11 +43,11 @@ class ReplyTruncated(StepFailed):
 
 def reply_empty(reply: CompletionReply) -> StepFailed:
     """Make the failure of a model that ended without an answer; what it thought is kept."""
-    message = "The model answered nothing."
+    message = "The model's answer is empty."
     if not reply.reasoning.strip():
         return StepFailed("LLM_REPLY_EMPTY", message)
     kept: dict[str, Json] = {"reasoning": reply.reasoning[:MAX_KEPT]}
-    return StepFailed("LLM_REPLY_EMPTY", "The model thought, and answered nothing.", details=kept)
+    return StepFailed("LLM_REPLY_EMPTY", "The model produced reasoning, but no answer.", details=kept)
 
 
 def is_truncated(reply: CompletionReply) -> bool:
@@ -64,8 +64,12 @@ def check_answer(answer: Json) -> None:
     try:
         check_size(answer)
     except ValueTooLarge as error:
-        text = answer if isinstance(answer, str) else dump_json(answer)
-        raise StepFailed("VALUE_TOO_LARGE", error.detail, details=kept_text(text)) from error
+        raise answer_too_large(error, answer if isinstance(answer, str) else dump_json(answer)) from error
+
+
+def answer_too_large(error: ValueTooLarge, text: str) -> StepFailed:
+    """Make the failure of an answer that no run can hold, with its beginning."""
+    return StepFailed("VALUE_TOO_LARGE", error.detail, details=kept_text(text))
 
 
 def kept_text(text: str) -> dict[str, Json]:

@@ -8,12 +8,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.idempotent_requests import IDEMPOTENCY_REFUSALS, idempotency_of
 from foundation.requests import read_fields
+from kernel.errors import LlmteamError
 from runs import errors
 from runs.answer_options import answer_options_of
 from runs.api import serializers
 from runs.api.presentation import run_body, run_location, runs_location
-from runs.api.requests import idempotency_of
 from runs.api.streaming import ChunksResponse
 from runs.api.views import READ, START_PARAMETERS, START_RESPONSES, WRITE, started_response
 from runs.api.waiting import RunResponse
@@ -24,6 +25,8 @@ from runs.models import SignalKind
 from runs.replay import replay_run
 from runs.selectors import read_run_id
 from tenants.access.callers import caller_of
+from tenants.errors import TenantSuspended
+from tenants.limits.errors import LimitUsedUp, NotIncluded
 
 _describe_command = partial(extend_schema, request=serializers.CommandFields, responses={202: serializers.RunShape})
 
@@ -32,18 +35,25 @@ class CommandView(APIView):
     """One command to a run."""
 
     required_scopes: ClassVar = {"POST": WRITE}
-    refusals: ClassVar = {"POST": (errors.RunNotFound, errors.RunAlreadyOver)}
+    refusals: ClassVar[dict[str, tuple[type[LlmteamError], ...]]] = {
+        "POST": (errors.RunNotFound, errors.RunAlreadyOver)
+    }
 
 
 class PauseRunView(CommandView):
     """A run stands still on demand."""
 
+    refusals: ClassVar[dict[str, tuple[type[LlmteamError], ...]]] = {
+        "POST": (errors.RunNotFound, errors.RunAlreadyOver, errors.TooManyCommands)
+    }
+
     @_describe_command(
         operation_id="pause_run",
         summary="Pause a run",
-        description="Answers with the run as it is. No step begins any more, those in flight finish; then it is "
-        "`paused`, until then `running` with `pause_requested`. Its time stands still while it is paused. Repeatable. "
-        "A run that is over is a 409 with its `state`.",
+        description="Returns the run as it is now. No new step starts, steps in flight finish; then it is "
+        "`paused`, until then `running` with `pause_requested`. Its timeout does not run while it is paused. "
+        "Repeatable. "
+        "A run that is over answers 409 with its `state`.",
     )
     def post(self, request: Request, run_id: str) -> Response:
         """Ask for a pause."""
@@ -53,12 +63,16 @@ class PauseRunView(CommandView):
 class ResumeRunView(CommandView):
     """A run that stands still goes on."""
 
+    refusals: ClassVar[dict[str, tuple[type[LlmteamError], ...]]] = {
+        "POST": (errors.RunNotFound, errors.RunAlreadyOver, errors.TooManyCommands, TenantSuspended)
+    }
+
     @_describe_command(
         operation_id="resume_run",
         summary="Resume a run",
-        description="Takes back a pause, and lets a `paused` or `stalled` run go on where it stopped: it is `queued` "
-        "until a worker has room. Of a run stalled with `OUTCOME_UNKNOWN` it means: try the step again. Repeatable. A "
-        "run that is over is a 409 with its `state`.",
+        description="Ends a pause, and lets a `paused` or `stalled` run continue where it stopped: it is `queued` "
+        "until a worker has room. A run stalled with `OUTCOME_UNKNOWN` tries its step again. Repeatable. A run "
+        "that is over answers 409 with its `state`.",
     )
     def post(self, request: Request, run_id: str) -> Response:
         """Ask to go on."""
@@ -71,8 +85,8 @@ class CancelRunView(CommandView):
     @_describe_command(
         operation_id="cancel_run",
         summary="Cancel a run",
-        description="Answers with the run as it is; it ends soon after. Repeatable. A run that is over otherwise is a "
-        "409 with its `state`.",
+        description="Returns the run as it is now; it ends soon after. Repeatable. A run that ended in another way "
+        "answers 409 with its `state`.",
     )
     def post(self, request: Request, run_id: str) -> Response:
         """Ask for the end."""
@@ -86,25 +100,27 @@ class ReplayRunView(APIView):
     reads_query: ClassVar = {"POST"}
     refusals: ClassVar = {
         "POST": (
+            TenantSuspended,
             errors.RunNotFound,
             errors.ActivationUnknown,
             errors.CallbackRefused,
-            errors.IdempotencyKeyMalformed,
-            errors.IdempotencyKeyReused,
+            *IDEMPOTENCY_REFUSALS,
             errors.StartInProgress,
+            NotIncluded,
+            LimitUsedUp,
         )
     }
 
     @extend_schema(
         operation_id="replay_run",
         summary="Replay a run",
-        description="Starts a new run of the same revision with the same input, whatever became of this one. With "
+        description="Starts a new run of the same revision with the same input, however this one ended. With "
         "`from_activation` it begins with what this run had recorded before that activation began: outcomes among it "
         "stand and no call of theirs is made again; what was in flight then is done again.",
         parameters=START_PARAMETERS,
         request=serializers.ReplayFields,
         responses=START_RESPONSES,
-        examples=[OpenApiExample("From one activation on", {"from_activation": "step_2#1"}, request_only=True)],
+        examples=[OpenApiExample("From one activation", {"from_activation": "step_2#1"}, request_only=True)],
     )
     def post(self, request: Request, run_id: str) -> RunResponse:
         """Start the new run, or find the one an earlier request made."""
@@ -133,9 +149,9 @@ class RunSnapshotView(APIView):
     @extend_schema(
         operation_id="read_run_snapshot",
         summary="Export a run",
-        description="Its revision, its whole journal and the state that leads to, in canonical JSON (RFC 8785). "
-        "`checksum` is the SHA-256, as hex digits, of the document without that member. Values are whole; "
-        "the document is sent while it is read.",
+        description="Its revision, its whole journal and the resulting state, in canonical JSON (RFC 8785). "
+        "`checksum` is the SHA-256, as hex digits, of the document without that member. Values are complete; the "
+        "document is streamed.",
         responses=serializers.SnapshotShape,
     )
     def get(self, request: Request, run_id: str) -> Response:

@@ -34,8 +34,9 @@ class ConnectionTestView(APIView):
     @extend_schema(
         operation_id="test_connection",
         summary="Try a connection",
-        description="Makes one small call as a step would, and says what came of it: an HTTP API is asked for its "
-        "base address, a language model for a few tokens (they cost what they cost). A failed try is a 200 too.",
+        description="Makes one small call as a step would, and returns the result: a request to the base address "
+        "of an HTTP API, or a few tokens of a language model, which its provider charges for. A failed call "
+        "answers 200, too.",
         request=NoFields,
         responses=TrialShape,
     )

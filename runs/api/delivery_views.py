@@ -1,13 +1,13 @@
-"""The API's routes about callbacks: deliveries, sending again, the secret that signs, subscriptions to come."""
+"""The API's routes about callbacks: deliveries, sending again, the secret that signs."""
 
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from foundation.requests import NoFields, NotAvailable, PageQuery, read_fields, read_query
+from foundation.requests import NoFields, PageQuery, read_fields, read_query
 from foundation.responses import page_response
 from foundation.shapes import page_shape
 from kernel.ids import parse_id
@@ -22,9 +22,6 @@ from tenants.access.callers import caller_of
 from tenants.callback_signing.secrets import callback_secret_age
 
 READ, WRITE, SIGN = "runs:read", "runs:write", "webhooks:write"
-NO_SUBSCRIPTIONS = (
-    "Subscriptions are not available yet: give each run a `callback`, or follow all runs at `/api/v1/events`."
-)
 
 
 class DeliveriesView(APIView):
@@ -37,7 +34,7 @@ class DeliveriesView(APIView):
     @extend_schema(
         operation_id="list_deliveries",
         summary="List deliveries",
-        description="What callbacks of runs were told, or are to be told, with every try. Newest first.",
+        description="Events sent, or to be sent, to callbacks of runs, with every attempt. Newest first.",
         parameters=[serializers.DeliveryListQuery],
         responses=page_shape("DeliveryPage", serializers.DeliveryShape()),
     )
@@ -58,7 +55,7 @@ class RunDeliveriesView(APIView):
     @extend_schema(
         operation_id="list_run_deliveries",
         summary="List a run's deliveries",
-        description="What the run's callback was told, or is to be told, with every try. Newest first.",
+        description="Events sent, or to be sent, to the run's callback, with every attempt. Newest first.",
         parameters=[PageQuery],
         responses=page_shape("RunDeliveryPage", serializers.DeliveryShape()),
     )
@@ -79,8 +76,8 @@ class RedeliverView(APIView):
     @extend_schema(
         operation_id="redeliver",
         summary="Send a delivery again",
-        description="Whatever became of it: it is sent within a second with the same `webhook-id` and the same body, "
-        "and tried as a new one is. One that is under way this moment is left alone. Repeatable.",
+        description="Whatever its status: it is sent within a second with the same `webhook-id` and the same body, "
+        "and retried like a new one. A delivery that is being sent right now is left alone. Repeatable.",
         request=serializers.RedeliverFields,
         responses={202: serializers.DeliveryShape},
     )
@@ -104,7 +101,7 @@ class CallbackSecretView(APIView):
 
     @extend_schema(
         operation_id="read_callback_secret",
-        summary="Read since when callbacks are signed with their secret",
+        summary="Read the age of the callback secret",
         description="The secret itself is shown once, when it is made.",
         responses=serializers.CallbackSecretShape,
     )
@@ -117,8 +114,8 @@ class CallbackSecretView(APIView):
         operation_id="rotate_callback_secret",
         summary="Make a new callback secret",
         description="Shown in this answer only. Callbacks are signed with it from now on, and for 24 hours with the "
-        "one before it as well: `webhook-signature` has both. The first callback a tenant asks for makes a secret that "
-        "nobody has seen; make a new one to know it.",
+        "one before it as well: `webhook-signature` has both. The tenant's first callback creates a secret that is "
+        "never shown; make a new one to see it.",
         request=NoFields,
         responses={201: serializers.NewCallbackSecretShape},
     )
@@ -138,8 +135,8 @@ class NotificationsView(APIView):
 
     @extend_schema(
         operation_id="read_notifications",
-        summary="Read where human tasks are told of",
-        description="The host only: the address may hold a secret.",
+        summary="Read the notification URL of human tasks",
+        description="Only its host is shown: the URL may hold a secret.",
         responses=serializers.NotificationShape,
     )
     def get(self, request: Request) -> Response:
@@ -148,10 +145,10 @@ class NotificationsView(APIView):
 
     @extend_schema(
         operation_id="set_notifications",
-        summary="Say where human tasks are told of",
+        summary="Set the notification URL of human tasks",
         description="Every `human.*` event of every run goes there from now on, by the rules of callbacks: signed, "
-        f"tried up to {MAX_TRIES} times in about 75 hours, listed under `/deliveries` with the target `tenant`. Never "
-        "with the data that is decided about.",
+        f"tried up to {MAX_TRIES} times in about 75 hours, listed under `/deliveries` with the target `tenant`. "
+        f"The data to decide about is never sent.",
         request=serializers.NotificationFields,
         responses=serializers.NotificationShape,
     )
@@ -164,7 +161,7 @@ class NotificationsView(APIView):
 
     @extend_schema(
         operation_id="clear_notifications",
-        summary="Tell of human tasks nowhere",
+        summary="Remove the notification URL of human tasks",
         description="Pending deliveries are dropped. Repeatable.",
         responses={204: None},
     )
@@ -173,23 +170,6 @@ class NotificationsView(APIView):
         caller = caller_of(request)
         services.clear_notifications(tenant=caller.tenant, actor=caller.actor)
         return Response(status=204)
-
-
-class WebhookEndpointsView(APIView):
-    """Subscriptions to what happens to all runs; not built yet, and so not described."""
-
-    required_scopes: ClassVar = {"GET": READ, "POST": SIGN}
-    refusals: ClassVar = {"GET": (NotAvailable,), "POST": (NotAvailable,)}
-
-    @extend_schema(exclude=True)
-    def get(self, request: Request) -> NoReturn:
-        """Refuse."""
-        raise NotAvailable(NO_SUBSCRIPTIONS)
-
-    @extend_schema(exclude=True)
-    def post(self, request: Request) -> NoReturn:
-        """Refuse."""
-        raise NotAvailable(NO_SUBSCRIPTIONS)
 
 
 def _read_delivery_id(text: str) -> Any:

@@ -28,7 +28,7 @@ LAST_EVENT_ID: Final = OpenApiParameter(
     "Last-Event-ID",
     str,
     OpenApiParameter.HEADER,
-    description="The `id` received last, which wins over the parameter. A browser sends it by itself.",
+    description="The last `id` received; it takes precedence over the parameter. Browsers send it automatically.",
 )
 LAST_SEQ: Final = OpenApiParameter(
     LAST_EVENT_ID.name,
@@ -38,8 +38,8 @@ LAST_SEQ: Final = OpenApiParameter(
 )
 STREAM: Final = OpenApiResponse(
     OpenApiTypes.STR,
-    "Server-sent events. `id:` stands with the last record of each stored event; a comment comes every ten silent "
-    "seconds.",
+    "Server-sent events. The last record of each stored event has an `id:`; after ten seconds without an event a "
+    "comment is sent.",
 )
 
 
@@ -53,7 +53,8 @@ class RunEventsView(APIView):
     @extend_schema(
         operation_id="list_run_events",
         summary="List a run's events",
-        description="In order, behind `after`. `data.produced` is derived, once per port of a completed step, under "
+        description="In order, after the event `after`. `data.produced` is derived, once per port of a completed "
+        "step, under "
         "the `seq` of that step's event. With `Accept: text/event-stream` it is `stream_run_events`.",
         parameters=[queries.EventQuery],
         responses=page_shape("EventPage", serializers.EventShape()),
@@ -83,7 +84,7 @@ class RunStreamView(APIView):
         summary="Stream a run's events",
         description="The records of `list_run_events` as server-sent events, up to the run's last. While a step "
         "writes text there are also frames `event: step.delta` with `{event_type, run_id, step_id, activation, "
-        "attempt, payload: {offset, text}}`: without an id, best effort, never stored.",
+        "attempt, payload: {answer, offset, text}}`: without an id, best effort, never stored.",
         parameters=[queries.EventStreamQuery, LAST_SEQ],
         responses={
             (200, CONTENT_TYPE): STREAM,

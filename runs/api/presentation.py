@@ -13,6 +13,7 @@ from runs.callbacks.selectors import CallbackRecord, callbacks_of
 from runs.events.bodies import error_member
 from runs.journals.activations import StepRecord
 from runs.models import Run
+from runs.selectors import slot_wait
 from runs.usage.sums import NOTHING_USED
 
 _LINKS: Final = {
@@ -26,6 +27,14 @@ _LINKS: Final = {
     "replay": "replay_run",
     "deliveries": "run_deliveries",
 }
+
+
+def read_run_body(run: Run, request: Request) -> dict[str, Any]:
+    """Fill a ``RunShape`` for who reads one run: one that is due and not executed yet says what it waits for."""
+    slot = slot_wait(run)
+    if slot is not None:
+        run.waiting_for = [*run.waiting_for, slot]
+    return run_body(run, request)
 
 
 def run_body(run: Run, request: Request, callbacks: Mapping[UUID, CallbackRecord] | None = None) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_field, extend_schema_serializer
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from foundation.request_fields import FiniteFloat, Formed, ObjectField, WordList, whole
+from foundation.idempotent_requests import idempotency_parameter
+from foundation.request_fields import ChoiceList, FiniteFloat, ObjectField, PatternText, whole
 from foundation.requests import PageQuery, Strict
 from foundation.shapes import JsonObject
 from kernel.values import size_of
-from runs.api import requests
 from runs.api.examples import RUN_EXAMPLE
 from runs.callbacks.serializers import CallbackFields, CallbackShape, start_fields
 from runs.circuits.shapes import WaitingForShape
@@ -23,15 +23,7 @@ MAX_TIMEOUT_SECONDS = 30 * 24 * 3600
 MAX_PRIORITY = 10
 MAX_METADATA_BYTES = 16 * 1024
 
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    {"type": "string", "pattern": whole(requests.KEY)},
-    OpenApiParameter.HEADER,
-    description=(
-        "1 to 255 printable ASCII characters, kept for 24 hours. The same key and request answer with the first run "
-        "as it is now and `Idempotent-Replayed: true`; the same key with another request is a 422."
-    ),
-)
+IDEMPOTENCY_KEY = idempotency_parameter("the first run as it is now")
 
 
 @extend_schema_field({})
@@ -145,7 +137,7 @@ class CommandFields(Strict):
 class ReplayFields(Strict):
     """From where on a run is replayed."""
 
-    from_activation = Formed(
+    from_activation = PatternText(
         required=False,
         pattern=whole(ACTIVATION),
         max_length=80,
@@ -160,7 +152,7 @@ class ReplayFields(Strict):
 class RunListQuery(PageQuery):
     """Filters of the run list; they add up."""
 
-    status = WordList(
+    status = ChoiceList(
         words=RunStatus.values,
         noun="status",
         required=False,
@@ -178,7 +170,7 @@ class RunListQuery(PageQuery):
 class ValueQuery(Strict):
     """Query of a part of a payload."""
 
-    pointer = Formed(
+    pointer = PatternText(
         pattern="^(?:/|$)", default="", allow_blank=True, max_length=1000, help_text="A JSON pointer (RFC 6901)."
     )
 
@@ -234,8 +226,8 @@ class WarningShape(serializers.Serializer[Any]):
     code = serializers.ChoiceField(
         choices=[
             ("OUTPUT_MISFIT", "The output does not fit the segment's output_schema"),
-            ("OUTPUT_UNCHECKED", "The output was not held against the segment's output_schema"),
-            ("ERROR_EDGE_FAILED", "The condition of an error edge failed, so that no edge took a step's failure"),
+            ("OUTPUT_UNCHECKED", "The output could not be checked against the segment's output_schema"),
+            ("ERROR_EDGE_FAILED", "The condition of an error edge failed, so no edge handled a step's failure"),
         ]
     )
     message = serializers.CharField()
@@ -250,14 +242,14 @@ class RunShape(serializers.Serializer[Any]):
 
     run_id = serializers.UUIDField()
     segment_id = serializers.CharField()
-    revision = serializers.IntegerField(allow_null=True, help_text="Null for a definition brought along.")
+    revision = serializers.IntegerField(allow_null=True, help_text="Null for an inline definition.")
     status = serializers.ChoiceField(choices=RunStatus.choices)
-    pause_requested = serializers.BooleanField(help_text="A pause is asked for, and steps in flight still finish.")
+    pause_requested = serializers.BooleanField(help_text="A pause was requested, and steps in flight still finish.")
     input = AnyValue()
     output = AnyValue()
     error = FailureShape(required=False)
     warnings = WarningShape(
-        many=True, help_text="Where the output is not what `output_schema` says, or an error edge failed."
+        many=True, help_text="Set when the output does not fit `output_schema`, or an error edge failed."
     )
     waiting_for = WaitingForShape(many=True)
     progress = ProgressShape()
@@ -318,13 +310,13 @@ class SnapshotShape(serializers.Serializer[Any]):
     """A run as one document."""
 
     format = serializers.CharField(help_text="`llmteam.run/1`")
-    run = JsonObject(help_text="What is known of the run beside its journal.")
+    run = JsonObject(help_text="Facts of the run besides its journal.")
     revision = JsonObject(help_text="`definition` and its `content_hash`, `number`, and the `step_types` it relies on.")
     journal = serializers.ListField(
         child=JsonObject(),
         help_text="Every event: seq, type, step_id, activation, attempt, created_at, payload.",
     )
     state = JsonObject(
-        allow_null=True, help_text="What the journal folds to; null where a step type is not installed any more."
+        allow_null=True, help_text="The state that the journal results in; null if a step type is no longer installed."
     )
     checksum = serializers.CharField(help_text="64 hex digits.")

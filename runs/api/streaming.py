@@ -22,17 +22,30 @@ PIECE_BYTES: Final = 64 * 1024
 
 
 class ChunksResponse(Response):
-    """A view's answer that is JSON text in chunks; ``streamed`` sends them.
+    """A view's answer in chunks, JSON text unless it says otherwise; ``streamed`` sends them.
 
     Attributes:
         chunks: Reads the next chunk when asked for it, in any thread; opens its own transactions.
         size: Bytes of all of them, where that is known.
+        media_type: What they are.
+        file_name: The file that a browser is to keep them in.
     """
 
-    def __init__(self, chunks: Iterator[bytes], *, size: int | None = None) -> None:
+    def __init__(
+        self, chunks: Iterator[bytes], *, size: int | None = None, media_type: str = JSON, file_name: str = ""
+    ) -> None:
         super().__init__()
         self.chunks = chunks
         self.size = size
+        self.media_type = media_type
+        self.file_name = file_name
+
+    @property
+    def stream_headers(self) -> dict[str, str]:
+        """The headers of the answer that is sent in its place."""
+        headers = {} if self.size is None else {"Content-Length": str(self.size)}
+        named = {"Content-Disposition": f'attachment; filename="{self.file_name}"'} if self.file_name else {}
+        return {"Content-Type": self.media_type, **headers, **named}
 
 
 def streamed(view: View) -> AsyncView:
@@ -45,10 +58,9 @@ def streamed(view: View) -> AsyncView:
             return response
         if not isinstance(request, ASGIRequest):
             # A server that is not asynchronous has nowhere to wait for its caller.
-            return HttpResponse(await sync_to_async(b"".join)(response.chunks), content_type=JSON)
-        headers = {} if response.size is None else {"Content-Length": str(response.size)}
+            return HttpResponse(await sync_to_async(b"".join)(response.chunks), headers=response.stream_headers)
         chunks = _paced(response.chunks, send_buffer_of(request.scope))
-        return StreamingHttpResponse(chunks, content_type=JSON, headers=headers)
+        return StreamingHttpResponse(chunks, headers=response.stream_headers)
 
     return answer
 

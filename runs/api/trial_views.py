@@ -9,13 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.idempotent_requests import IDEMPOTENCY_REFUSALS, idempotency_of
 from foundation.request_fields import ObjectField
 from foundation.requests import NotAvailable, Strict, read_fields
 from foundation.shapes import JsonObject
 from runs import errors
 from runs.answer_options import PREFER, WaitQuery, answer_options_of
 from runs.api.presentation import run_links, run_location, run_usage, step_body
-from runs.api.requests import idempotency_of
 from runs.api.serializers import IDEMPOTENCY_KEY, FailureShape, LinksShape
 from runs.api.waiting import RunResponse
 from runs.events.bodies import error_member
@@ -24,6 +24,8 @@ from runs.models import Run
 from runs.trials import try_step_type
 from segments.errors import SegmentInvalid, StepTypeNotFound
 from tenants.access.callers import caller_of
+from tenants.errors import TenantSuspended
+from tenants.limits.errors import LimitUsedUp, NotIncluded
 
 WAIT_SECONDS = 10.0
 
@@ -54,27 +56,29 @@ class CatalogTestView(APIView):
     reads_query: ClassVar = {"POST"}
     refusals: ClassVar = {
         "POST": (
+            TenantSuspended,
             StepTypeNotFound,
             NotAvailable,
             SegmentInvalid,
             errors.TrialInputsInvalid,
-            errors.IdempotencyKeyMalformed,
-            errors.IdempotencyKeyReused,
+            *IDEMPOTENCY_REFUSALS,
             errors.StartInProgress,
+            NotIncluded,
+            LimitUsedUp,
         )
     }
 
     @extend_schema(
         operation_id="test_step_type",
         summary="Try a step type out",
-        description="Runs one step, really: through a worker, with the tenant's connections, under its limits; its "
-        "usage is marked as a test. Waits up to 10 s unless told otherwise. Such runs are left out of the list of runs "
-        "unless it is asked for them.",
+        description="Runs one step for real: by a worker, with the tenant's connections, under its limits; its "
+        "usage is marked as a test. Waits up to 10 s unless told otherwise. The list of runs leaves such runs out "
+        "unless the query asks for them.",
         parameters=[WaitQuery, PREFER, IDEMPOTENCY_KEY],
         request=TrialFields,
         responses={
             200: OpenApiResponse(BlockTrialShape, "The step is over."),
-            202: OpenApiResponse(BlockTrialShape, "It goes on: see `Location`."),
+            202: OpenApiResponse(BlockTrialShape, "It has not ended yet: see `Location`."),
         },
         examples=[
             OpenApiExample(

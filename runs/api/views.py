@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from foundation.idempotent_requests import IDEMPOTENCY_REFUSALS, idempotency_of
 from foundation.requests import PageQuery, Strict, read_query
 from foundation.responses import page_response
 from foundation.shapes import page_shape
@@ -17,17 +18,18 @@ from kernel.paging import CursorRefused
 from runs import errors, selectors, services
 from runs.answer_options import PREFER, AnswerOptions, WaitQuery, answer_options_of
 from runs.api import serializers
-from runs.api.presentation import run_body, run_location, runs_location, step_body
-from runs.api.requests import idempotency_of
+from runs.api.presentation import read_run_body, run_body, run_location, runs_location, step_body
 from runs.api.streaming import ChunksResponse
 from runs.api.waiting import RunResponse
 from runs.callbacks.selectors import callbacks_of
-from runs.idempotency import Started
+from runs.idempotency import StartedRun
 from runs.journals.activations import list_steps
 from runs.journals.stored_values import PointerRefused, find_value
 from segments.errors import RevisionNotFound, SegmentArchived, SegmentInvalid, SegmentNotFound
 from segments.examples import TWO_STEPS, TWO_STEPS_INPUT
 from tenants.access.callers import caller_of
+from tenants.errors import TenantSuspended
+from tenants.limits.errors import LimitUsedUp, NotIncluded
 
 READ, WRITE = "runs:read", "runs:write"
 START_PARAMETERS: Final[list[OpenApiParameter | type[Strict]]] = [
@@ -36,17 +38,19 @@ START_PARAMETERS: Final[list[OpenApiParameter | type[Strict]]] = [
     serializers.IDEMPOTENCY_KEY,
 ]
 REFUSED_STARTS = (
+    TenantSuspended,
     errors.InputRefused,
     errors.CallbackRefused,
     errors.InputSchemaUnusable,
     *COMPUTE_REFUSALS,
-    errors.IdempotencyKeyMalformed,
-    errors.IdempotencyKeyReused,
+    *IDEMPOTENCY_REFUSALS,
     errors.StartInProgress,
+    NotIncluded,
+    LimitUsedUp,
 )
 START_RESPONSES = {
     200: OpenApiResponse(serializers.RunShape, "The run is over."),
-    202: OpenApiResponse(serializers.RunShape, "The run goes on: see `Location` and `Retry-After`."),
+    202: OpenApiResponse(serializers.RunShape, "The run has not ended yet: see `Location` and `Retry-After`."),
 }
 
 
@@ -100,7 +104,7 @@ class RunsView(APIView):
 
     @extend_schema(
         operation_id="start_inline",
-        summary="Start a definition brought along",
+        summary="Start an inline definition",
         description="The definition is validated and run; no segment is saved. Also takes a form, in which a text that "
         "opens with `{` or `[` is read as JSON.",
         parameters=START_PARAMETERS,
@@ -137,7 +141,7 @@ class RunView(APIView):
         options = answer_options_of(request)
         caller = caller_of(request)
         run = selectors.get_run(tenant=caller.tenant, run_id=selectors.read_run_id(run_id))
-        show = partial(run_body, request=request)
+        show = partial(read_run_body, request=request)
         return RunResponse(run, show, caller=caller, options=options, is_read=not options.wait_seconds)
 
 
@@ -173,8 +177,9 @@ class RunValueView(APIView):
     @extend_schema(
         operation_id="read_run_value",
         summary="Read a value",
-        description="The payload of the event `seq` as it is stored, or the part of it that `pointer` names: what "
-        "stands behind a `$large_value` in lists, steps and events. It is whole, however large, and never changes.",
+        description="The payload of the event `seq` as it is stored, or the part of it that `pointer` names: the "
+        "value that a `$large_value` in lists, steps and events stands for. It is complete, however large, and "
+        "never changes.",
         parameters=[serializers.ValueQuery],
         responses=OpenApiResponse(OpenApiTypes.ANY, "The value, whatever JSON it is."),
     )
@@ -200,7 +205,7 @@ def _start(request: Request, spec: services.StartRequest, *, segment_id: str | N
     return started_response(request, started, options=answer)
 
 
-def started_response(request: Request, started: Started, *, options: AnswerOptions) -> RunResponse:
+def started_response(request: Request, started: StartedRun, *, options: AnswerOptions) -> RunResponse:
     """Answer a start with its run, and where that can be read."""
     location = run_location(started.run.id, request)
     show = partial(run_body, request=request)

@@ -18,7 +18,7 @@ from rest_framework.response import Response
 
 from kernel.errors import PROBLEM
 from runs.answer_options import AnswerOptions, OnFailure, Until
-from runs.events.hub import the_hub
+from runs.events.hub import current_hub
 from runs.failures import failed_run_problem
 from runs.models import OVER, Run, RunStatus
 from runs.selectors import get_run
@@ -139,7 +139,7 @@ async def _wait_for_rest(response: RunResponse) -> None:
     What the hub tells may be of a moment before the caller's last command, so the run is read before it is answered.
     Whose key, membership or tenant ends meanwhile is answered with what was read when they were let in.
     """
-    hub = the_hub()
+    hub = current_hub()
     read_again = sync_to_async(response.read_again)
     with (
         hub.watching(("run", response.run.id), ask_at_once=True) as watch,

@@ -1,6 +1,7 @@
 """Live pieces of model answers, published to those who follow a run. Best effort: never stored, may be lost."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -14,21 +15,22 @@ log = logging.getLogger(__name__)
 CHANNEL: Final = "llmteam:deltas"
 PACE_SECONDS: Final = 0.05
 MAX_AT_ONCE: Final = 32 * 1024
-"""Characters of one attempt in one message; what it says beyond them in the meantime is dropped."""
+"""Characters of one text in one message; what it says beyond them in the meantime is dropped."""
 MAX_PENDING: Final = 1024 * 1024
 """Characters of all attempts that wait to be sent; what comes beyond is dropped."""
 
-Key = tuple[UUID, str, int, int]
+Key = tuple[UUID, str, int, int, int]
 
 
 class Delta(NamedTuple):
-    """A piece of an attempt's text.
+    """A piece of a text that an attempt streams.
 
     Attributes:
         run_id: The run.
         step_id: The step.
         activation: Its activation.
         attempt: Its attempt.
+        answer: Number of the text within the attempt, from 1: another model's answer is a text of its own.
         begun_seq: The event that tells of the attempt's start; nobody is told the piece before it.
         offset: How many characters of the text came before, so that a gap shows.
         text: The piece.
@@ -38,9 +40,40 @@ class Delta(NamedTuple):
     step_id: str
     activation: int
     attempt: int
+    answer: int
     begun_seq: int
     offset: int
     text: str
+
+
+class TextStream:
+    """Texts of one attempt, piece by piece.
+
+    Args:
+        publish: Takes the pieces.
+        attempt: The run, the step, its activation and its attempt.
+        begun_seq: The event that tells of the attempt's start.
+    """
+
+    def __init__(
+        self, publish: Callable[[Delta], None], attempt: tuple[UUID, str, int, int], *, begun_seq: int
+    ) -> None:
+        self._publish = publish
+        self._attempt = attempt
+        self._begun_seq = begun_seq
+        self._answer = 1
+        self._size = 0
+
+    def begin(self) -> None:
+        """Count what comes from now on as another text, if any of the last has come."""
+        if self._size:
+            self._answer += 1
+            self._size = 0
+
+    def add(self, piece: str) -> None:
+        """Publish the next piece."""
+        self._publish(Delta(*self._attempt, self._answer, self._begun_seq, self._size, piece))
+        self._size += len(piece)
 
 
 def write_deltas(deltas: list[Delta]) -> bytes:
@@ -59,7 +92,7 @@ def read_deltas(message: bytes) -> list[Delta]:
 
 @dataclass(slots=True)
 class DeltaBatch:
-    """Pieces of an attempt since the last message: the first, and the texts that followed without a gap."""
+    """Pieces of a text since the last message: the first, and the texts that followed without a gap."""
 
     first: Delta
     texts: list[str]
@@ -78,7 +111,7 @@ class DeltaBatch:
 class Deltas:
     """Publishes what models say, twenty times a second at most. Telling never waits and never fails.
 
-    What one attempt says between two messages goes together, so that any number of pieces makes twenty messages a
+    What is said of one text between two messages goes together, so that any number of pieces makes twenty messages a
     second, and what has no room is dropped. Its task lives from the first piece on.
 
     Attributes:
@@ -94,7 +127,7 @@ class Deltas:
 
     def publish(self, delta: Delta) -> None:
         """Have a piece published soon, as much of it as there is room for."""
-        batch = self._pending.get(delta[:4]) or DeltaBatch(delta, [])
+        batch = self._pending.get(delta[:5]) or DeltaBatch(delta, [])
         room = min(MAX_AT_ONCE - batch.size, MAX_PENDING - self._waiting)
         text = delta.text[: max(0, room)] if delta.offset == batch.next_offset else ""
         self.dropped += len(text) < len(delta.text)
@@ -103,7 +136,7 @@ class Deltas:
         batch.texts.append(text)
         batch.size += len(text)
         self._waiting += len(text)
-        self._pending[delta[:4]] = batch
+        self._pending[delta[:5]] = batch
         self._publisher.ask()
         self._publisher.start()
 

@@ -89,7 +89,7 @@ class Ringer:
         try:
             self._send()
         except Exception:  # the thread's outermost: nobody else would tell
-            log.exception("ringing failed in a way nobody foresaw")
+            log.exception("unexpected error while ringing the doorbell")
 
 
 def _one_thread() -> ThreadPoolExecutor:

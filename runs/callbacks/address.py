@@ -23,7 +23,7 @@ def check_address(url: str, policy: Policy) -> Target:
         host = f"[{target.host}]" if ":" in target.host else target.host
         wanted = f"`{host}:{target.port}` to EGRESS_ALLOW_HOSTS or to the tenant's own hosts"
         remedy = f"The operator allows http to it by adding {wanted}."
-        raise EgressBlocked("a callback goes to https", remedy=remedy)
+        raise EgressBlocked("a callback needs https", remedy=remedy)
     if not target.path.isascii():
         raise EgressBlocked("the URL holds characters that must be percent-encoded")
     return target

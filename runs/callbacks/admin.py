@@ -19,11 +19,11 @@ from foundation.console import (
     Question,
     ReadOnlyAdmin,
     ReasonForm,
-    act,
     actor_of,
     change_link,
     changelist_url,
     column,
+    console_action,
     is_confirmed,
     links,
 )
@@ -53,7 +53,8 @@ COLOURS: Final = {
 class DeliveryAdmin(ReadOnlyAdmin):
     """Deliveries of callbacks in the console."""
 
-    list_help = "What callbacks of runs, and tenants by their own URL, were told, or are to be told, newest first."
+    list_help = "Events sent, or to be sent, to callbacks of runs, notification URLs of tenants and webhook endpoints, "
+    "newest first."
     list_display = [
         "webhook",
         "state",
@@ -129,7 +130,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @column("run")
     def run_link(self, delivery: Any) -> str:
-        """Link to the run it tells of."""
+        """Link to the run it tells of, if it does."""
+        if delivery.run_id is None:
+            return "-"
         return change_link(Run(id=delivery.run_id), f"{delivery.segment_name} …{str(delivery.run_id)[-12:]}")
 
     @column("body")
@@ -142,7 +145,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         """Link to what people did to it."""
         return links({"Audit": changelist_url("audit.entry", object_id=delivery.pk)})
 
-    @act("Send again", permission="redeliver")
+    @console_action("Send again", permission="redeliver")
     def redeliver_deliveries(self, request: HttpRequest, deliveries: QuerySet[Delivery]) -> HttpResponse | None:
         """Have the chosen deliveries sent again, after asking why."""
         form = ReasonForm(request.POST if is_confirmed(request) else None)
@@ -160,7 +163,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         self.message_user(request, f"To be sent again: {len(chosen)}. It takes effect within a second.")
         return None
 
-    @act("Send again", permission="redeliver", url_path="redeliver")
+    @console_action("Send again", permission="redeliver", url_path="redeliver")
     def redeliver_delivery(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask why this delivery should be sent again."""
         deliveries = self.get_queryset(request).filter(pk=object_id)
@@ -175,13 +178,14 @@ class TargetForm(Form):
         strip=False,
         label="URL",
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
-        help_text="https, used byte for byte with its query. Kept sealed and never shown: type it anew to change it.",
+        help_text="https, used byte for byte with its query. Stored sealed and never shown: enter it again to "
+        "change it.",
     )
     headers = forms.JSONField(
         required=False,
         initial=dict,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "autocomplete": "off"}),
-        help_text='Sent along, for instance {"Authorization": "Bearer ..."}. Left empty, none are.',
+        help_text='Sent along, for instance {"Authorization": "Bearer ..."}. Empty: none.',
     )
 
     def clean_headers(self) -> dict[str, str]:
@@ -214,8 +218,8 @@ class NotificationTargetAdmin(ConsoleAdmin):
     """Notification addresses of tenants in the console."""
 
     list_help = (
-        "Where tenants are told what becomes of their human tasks, in all runs, signed as callbacks are. Deleting one "
-        "gives up what is still to be told."
+        "URLs that are notified about a tenant's human tasks, in all runs, signed like callbacks. "
+        "Deleting one drops its pending deliveries."
     )
     form = TargetForm
     list_display = ["tenant", "host", "updated_at"]
@@ -259,7 +263,7 @@ def _question(deliveries: QuerySet[Delivery]) -> Question:
     counts = [("will be sent again", min(count, MAX_AT_ONCE)), ("under way already, left alone", chosen - count)]
     counts += [(f"of them {DeliveryStatus(status).label.lower()}", n) for status, n in by_status]
     if count > MAX_AT_ONCE:
-        counts.append((f"left for another time ({MAX_AT_ONCE} at once)", count - MAX_AT_ONCE))
+        counts.append((f"not in this action (at most {MAX_AT_ONCE} at once)", count - MAX_AT_ONCE))
     return Question(
         action="redeliver_deliveries",
         title="Send deliveries again",

@@ -54,15 +54,15 @@ class DeliveredFact:
     activation: int | None = None
 
 
-def write_body(fact: DeliveredFact) -> str:
-    """Write the body, shorter than ``MAX_BYTES``.
+def write_body(fact: DeliveredFact, *, most: int = MAX_BYTES) -> str:
+    """Write the body, shorter than so many bytes.
 
     What does not fit is left out, first the output, then the details of an error or the end of a comment, then the
     metadata, then all of a task but its id; ``output_url`` says where the whole run can be read.
     """
     for body in _from_whole_to_least(fact):
         text = orjson.dumps(body)
-        if len(text) < MAX_BYTES:
+        if len(text) < most:
             break
     return text.decode()
 
@@ -85,15 +85,25 @@ def _from_whole_to_least(fact: DeliveredFact) -> Iterator[dict[str, Json]]:
     elif fact.event_type == EventType.STEP_WAITING:
         yield {**head, **metadata, "wait": payload}
         yield {**head, **address, "wait": payload}
+    elif fact.event_type in OF_TASKS:
+        yield from _of_task(payload, head, metadata, address)
     else:
-        if fact.event_type in OF_TASKS:
-            yield {**head, **metadata, "task": payload}
-            head["task"] = _short_task(payload)
-            yield {**head, **metadata}
-            yield {**head, **address}
-            head["task"] = {"task_id": (payload or {}).get("task_id")}
+        # Of steps the payload is told: webhook endpoints may ask for them, callbacks may not.
+        if payload is not None and fact.event_type not in EVENTS:
+            yield {**head, **metadata, "payload": payload}
         yield {**head, **metadata}
     yield {**head, **address}
+
+
+def _of_task(
+    payload: dict[str, Json] | None, head: dict[str, Json], metadata: dict[str, Json], address: dict[str, Json]
+) -> Iterator[dict[str, Json]]:
+    yield {**head, **metadata, "task": payload}
+    head["task"] = _short_task(payload)
+    yield {**head, **metadata}
+    yield {**head, **address}
+    head["task"] = {"task_id": (payload or {}).get("task_id")}
+    yield {**head, **metadata}
 
 
 def _head(fact: DeliveredFact) -> dict[str, Json]:
@@ -105,7 +115,7 @@ def _head(fact: DeliveredFact) -> dict[str, Json]:
         "status": _status(fact),
         "client_reference": fact.client_reference or None,
     }
-    if fact.event_type in OF_TASKS or fact.event_type == EventType.STEP_WAITING:
+    if fact.step_id is not None:
         head |= {"step_id": fact.step_id, "activation": fact.activation}
     if fact.event_type in (EventType.SEGMENT_PAUSED, EventType.SEGMENT_RESUMED, EventType.SEGMENT_CANCELLED):
         head["reason"] = (fact.payload or {}).get("message") or (fact.payload or {}).get("reason")
@@ -120,7 +130,7 @@ def _status(fact: DeliveredFact) -> str:
         return "timed_out"
     if fact.event_type == EventType.SEGMENT_PAUSED and payload.get("reason") == "stalled":
         return "stalled"
-    return _STATUSES[EventType(fact.event_type)]
+    return _STATUSES.get(EventType(fact.event_type), "running")
 
 
 def _short_task(payload: dict[str, Json] | None) -> dict[str, Json]:
@@ -135,6 +145,6 @@ def _short_error(payload: dict[str, Json] | None) -> Json:
     """Keep of an error what names it."""
     error = (payload or {}).get("error")
     if not isinstance(error, dict):
-        return {"code": "ERROR_TOO_LARGE", "message": "The error is too large to be told here."}
+        return {"code": "ERROR_TOO_LARGE", "message": "The error is too large for this message."}
     short = {name: error.get(name) for name in ("code", "step_id", "activation", "attempts")}
     return {**short, "message": str(error.get("message"))[:MAX_MESSAGE_LENGTH]}

@@ -22,6 +22,8 @@ def delivery_body(delivery: Delivery) -> dict[str, Any]:
         "run_id": delivery.run_id,
         "event_type": delivery.type,
         "target": delivery.target,
+        "endpoint_id": delivery.endpoint_id,
+        "sequence": delivery.sequence,
         "seq": delivery.seq,
         "host": delivery.host,
         "status": delivery.status,

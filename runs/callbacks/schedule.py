@@ -20,6 +20,8 @@ GONE: Final = 410
 BLOCKED: Final = "EGRESS_BLOCKED"
 CLEARED: Final = "TARGET_CLEARED"
 """The tenant has no URL any more."""
+ENDPOINT_DISABLED: Final = "ENDPOINT_DISABLED"
+"""The webhook endpoint is disabled or deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def verdict_of(answer: DeliveryAnswer, *, tries: int, jitter: float) -> Delivery
     code = answer.status_code
     if code is not None and 200 <= code < 300:
         return DeliveryVerdict(DeliveryStatus.DELIVERED)
-    if answer.error_code in (BLOCKED, CLEARED):
+    if answer.error_code in (BLOCKED, CLEARED, ENDPOINT_DISABLED):
         return DeliveryVerdict(DeliveryStatus.BLOCKED)
     if code == GONE:
         return DeliveryVerdict(DeliveryStatus.REFUSED)

@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 from django.conf import settings
 
-from runs.models import NotificationTarget, RunCallback
+from runs.models import NotificationTarget, RunCallback, WebhookEndpoint
 from tenants.sealing import open_from, seal_into
 
 
@@ -21,8 +21,8 @@ class Address:
     headers: Sequence[tuple[str, str]] = field(default=(), repr=False)
 
 
-def seal_address(row: RunCallback | NotificationTarget, address: Address) -> None:
-    """Put an address into the row of a run's callback, or a tenant's target, sealed, and the hash of its URL."""
+def seal_address(row: RunCallback | NotificationTarget | WebhookEndpoint, address: Address) -> None:
+    """Put an address into the row of a callback, a tenant's target or an endpoint, sealed, and the hash of its URL."""
     headers = [list(header) for header in address.headers]
     seal_into(row, "address", orjson.dumps([address.url, headers]).decode())
     row.url_hash = hash_url(row.tenant_id, address.url)
@@ -37,11 +37,11 @@ def hash_url(tenant_id: UUID, url: str) -> str:
     return hmac.digest(key, tenant_id.bytes + url.encode(), hashlib.sha256)[:16].hex()
 
 
-def open_address(row: RunCallback | NotificationTarget) -> Address:
+def open_address(row: RunCallback | NotificationTarget | WebhookEndpoint) -> Address:
     """Open it again.
 
     Raises:
-        CannotOpen: The key that sealed it is not on the installation's ring.
+        SealBroken: The key that sealed it is not on the installation's ring.
     """
     url, headers = orjson.loads(open_from(row, "address"))
     return Address(url, [(name, value) for name, value in headers])

@@ -38,7 +38,9 @@ class CallbackFields(AddressFields):
         child=serializers.ChoiceField(choices=[event.value for event in EVENTS]),
         required=False,
         allow_empty=False,
-        help_text="What to tell; by default how the run ends: " + ", ".join(f"`{event}`" for event in ENDS) + ".",
+        help_text="Events to send; by default those that end the run: "
+        + ", ".join(f"`{event}`" for event in ENDS)
+        + ".",
     )
 
 
@@ -87,7 +89,7 @@ class CallbackShape(serializers.Serializer[Any]):
     events = serializers.ListField(child=serializers.CharField())
     state = serializers.ChoiceField(
         choices=[NOTHING_YET, *DeliveryStatus.values],
-        help_text=f"Where its newest delivery is; `{NOTHING_YET}` while there was nothing to tell.",
+        help_text=f"Status of its newest delivery; `{NOTHING_YET}` before there is any.",
     )
 
 
@@ -98,19 +100,25 @@ class DeliveryAttemptShape(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     duration_ms = serializers.IntegerField(allow_null=True)
     status_code = serializers.IntegerField(allow_null=True)
-    error_code = serializers.CharField(allow_null=True, help_text="Why there was no answer.")
-    response = serializers.CharField(help_text="The beginning of the answer; where none came, why, in words.")
+    error_code = serializers.CharField(allow_null=True, help_text="Why there was no response.")
+    response = serializers.CharField(
+        help_text="The beginning of the response; without a response, the reason in words."
+    )
 
 
 class DeliveryShape(serializers.Serializer[Any]):
-    """One event of a run that its callback, or its tenant, is told."""
+    """One event that a run's callback, its tenant, or a webhook endpoint is told."""
 
     delivery_id = serializers.UUIDField()
-    webhook_id = serializers.CharField(help_text="What the receiver knows it by: `webhook-id`, the same in every try.")
-    run_id = serializers.UUIDField()
+    webhook_id = serializers.CharField(help_text="Its `webhook-id`, the same in every attempt.")
+    run_id = serializers.UUIDField(allow_null=True, help_text="Null: the event is of no run.")
     event_type = serializers.CharField()
-    target = serializers.ChoiceField(choices=DeliveryTarget.choices, help_text="The run's `callback`, or the `tenant`.")
-    seq = serializers.IntegerField(help_text="The event of the run that it tells of.")
+    target = serializers.ChoiceField(
+        choices=DeliveryTarget.choices, help_text="The run's `callback`, the `tenant`, or an `endpoint`."
+    )
+    endpoint_id = serializers.UUIDField(allow_null=True, help_text="The webhook endpoint, if it goes to one.")
+    sequence = serializers.IntegerField(allow_null=True, help_text="Its place among the endpoint's events.")
+    seq = serializers.IntegerField(allow_null=True, help_text="The event of the run that it reports.")
     host = serializers.CharField()
     status = serializers.ChoiceField(choices=DeliveryStatus.choices)
     next_attempt_at = serializers.DateTimeField(allow_null=True)

@@ -1,5 +1,6 @@
 """Changes of callbacks beside their delivery: sent again, signed anew."""
 
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -12,6 +13,7 @@ from kernel.clock import utc_now
 from kernel.egress import Target
 from kernel.types import Json
 from runs.callbacks.address import host_of
+from runs.callbacks.lanes import dissolve_lane, give_up
 from runs.callbacks.payload import TASKS
 from runs.callbacks.sealing import Address, seal_address
 from runs.callbacks.selectors import deliveries_with_log
@@ -22,7 +24,7 @@ from tenants.callback_signing.secrets import NewCallbackSecret, rotate_callback_
 from tenants.models import Tenant
 
 
-def redeliver(*, tenant: Tenant, actor: str, run_id: UUID, delivery_id: UUID, reason: str = "") -> Delivery:
+def redeliver(*, tenant: Tenant, actor: str, run_id: UUID | None, delivery_id: UUID, reason: str = "") -> Delivery:
     """Have a delivery sent again within a second, with the same id and the same bytes, and all its tries before it.
 
     One that is under way this very moment stays as it is; one that waits for its next try is tried now.
@@ -30,7 +32,7 @@ def redeliver(*, tenant: Tenant, actor: str, run_id: UUID, delivery_id: UUID, re
     Args:
         tenant: Owner of the run; a run of another tenant counts as absent.
         actor: For the audit.
-        run_id: The run.
+        run_id: The run; None of what an endpoint is told of no run.
         delivery_id: The delivery.
         reason: For the audit.
 
@@ -42,14 +44,15 @@ def redeliver(*, tenant: Tenant, actor: str, run_id: UUID, delivery_id: UUID, re
         DeliveryNotFound: The run has no such delivery.
     """
     with tenant_scope(tenant.id):
-        if not Run.objects.filter(id=run_id).exists():
+        if run_id is not None and not Run.objects.filter(id=run_id).exists():
             raise RunNotFound
-        delivery = Delivery.objects.select_for_update().defer("body").filter(id=delivery_id, run_id=run_id).first()
+        wanted: dict[str, Any] = {"run_id": run_id}
+        delivery = Delivery.objects.select_for_update().defer("body").filter(id=delivery_id, **wanted).first()
         if delivery is None:
             raise DeliveryNotFound
         if not delivery.is_claimed:
             _begin_anew(delivery)
-            after: dict[str, Json] = {"run_id": str(run_id), "reason": reason}
+            after: dict[str, Json] = {"run_id": None if run_id is None else str(run_id), "reason": reason}
             record("delivery.redelivered", delivery, actor=actor, before={"status": delivery.status}, after=after)
         return deliveries_with_log().get(id=delivery_id)
 
@@ -82,7 +85,7 @@ def set_notifications(*, tenant: Tenant, actor: str, address: Address, runs_url:
         seal_address(row, address)
         row.save()
         _pending_of(tenant).update(host=row.host, url_hash=row.url_hash, is_queued=False)
-        _dissolve_queue(tenant, hash_before)
+        dissolve_lane(tenant.id, hash_before)
         sign_for(tenant)
         _record_target(tenant, actor, "set", before, {"host": row.host})
     return row
@@ -97,8 +100,8 @@ def clear_notifications(*, tenant: Tenant, actor: str) -> None:
         row = NotificationTarget.objects.select_for_update().filter(tenant=tenant).first()
         if row is None:
             return
-        _pending_of(tenant).update(status=DeliveryStatus.BLOCKED, next_at=None, is_queued=False, ended_at=Now())
-        _dissolve_queue(tenant, row.url_hash)
+        give_up(_pending_of(tenant))
+        dissolve_lane(tenant.id, row.url_hash)
         _record_target(tenant, actor, "cleared", {"host": row.host}, None)
         row.delete()
 
@@ -108,11 +111,6 @@ def _pending_of(tenant: Tenant) -> QuerySet[Delivery]:
     return Delivery.objects.filter(
         tenant=tenant, target=DeliveryTarget.TENANT, status=DeliveryStatus.PENDING, is_claimed=False
     )
-
-
-def _dissolve_queue(tenant: Tenant, url_hash: str) -> None:
-    """Have what is queued looked at anew, as the first of the queue may have been taken out of it."""
-    Delivery.objects.filter(tenant=tenant, url_hash=url_hash, is_queued=True).update(is_queued=False)
 
 
 def _record_target(tenant: Tenant, actor: str, verb: str, before: Json, after: Json) -> None:

@@ -13,7 +13,7 @@ from runs.core import EventType
 from runs.errors import CallbackRefused
 from runs.models import Delivery, Run, RunCallback
 from tenants.callback_signing.secrets import ensure_callback_secret
-from tenants.connections.policy import policy_of
+from tenants.connections.egress_policy import egress_policy_of
 from tenants.models import Tenant
 
 
@@ -38,7 +38,7 @@ def check_callback(*, tenant: Tenant, spec: CallbackSpec, below: str = "/callbac
         CallbackRefused: It may not be called, or not with these headers.
     """
     try:
-        target = check_address(spec.address.url, policy_of(tenant))
+        target = check_address(spec.address.url, egress_policy_of(tenant))
     except EgressBlocked as error:
         raise _refused(error, f"{below}/url") from error
     try:

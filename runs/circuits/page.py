@@ -43,4 +43,4 @@ def _reset(request: HttpRequest) -> None:
     except (CircuitNotFound, CircuitsUnknown) as error:
         messages.error(request, f"{error.title}.")
     else:
-        messages.success(request, "The circuit is closed: calls go again.")
+        messages.success(request, "The circuit is closed: calls are made again.")

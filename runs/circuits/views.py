@@ -39,7 +39,7 @@ class CircuitsView(APIView):
     @extend_schema(
         operation_id="list_circuits",
         summary="List open circuits",
-        description="What the tenant's calls are kept away from, since it failed: hosts, and models of connections. "
+        description="Hosts, and models of connections, that are not called because their calls failed. "
         "At most a thousand, the latest first.",
         responses=CircuitsShape,
     )
@@ -58,8 +58,8 @@ class ResetCircuitView(APIView):
     @extend_schema(
         operation_id="reset_circuit",
         summary="Close a circuit",
-        description="Calls go again at once, and what they go to has to prove itself. Runs that wait for it go on at "
-        "the time they were told, after at most five minutes.",
+        description="Calls are made again at once, a few at a time until they succeed. Runs that wait for it "
+        "continue at their planned time, within five minutes.",
         request=NoFields,
         responses={204: None},
     )

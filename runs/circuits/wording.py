@@ -12,5 +12,5 @@ def open_sentence(details: Mapping[str, Json]) -> str:
     )
     model = f", model {details['model']}" if details.get("model") else ""
     why = f" Its last call failed: {details['last_failure']}." if details.get("last_failure") else ""
-    probe = f" Whether it is well again is found out at {details['next_probe']}." if details.get("next_probe") else ""
+    probe = f" The next call to test it is made at {details['next_probe']}." if details.get("next_probe") else ""
     return f"The circuit to {what}{model} is open.{why}{probe}"

@@ -100,7 +100,7 @@ def _flaw(challenge: _Challenge) -> str | None:
     if not challenge.get("nonce"):
         return "Its digest challenge has no nonce."
     if challenge.get("algorithm", DEFAULT).upper() not in _ALGORITHMS:
-        return "Its digest challenge asks for an algorithm that is not known."
+        return "Its digest challenge asks for an unknown algorithm."
     if "auth" not in qualities and qualities != [""]:
         return "Its digest challenge asks for a quality of protection (qop) other than auth."
     return None

@@ -81,7 +81,7 @@ class ConnectionDirectory:
 
         Raises:
             StepFailed: CONNECTION_UNKNOWN, CONNECTION_INACTIVE, CONNECTION_KIND_WRONG, CONNECTION_UNUSABLE.
-            CannotOpen: This process has not the key of its secret.
+            SealBroken: This process has not the key of its secret.
         """
         if facts is None:
             return _registered(self._runtime.clients.get(ref), self._runtime.llms.get(ref), ref, "http")

@@ -46,7 +46,7 @@ class ConnectionFacts:
         """Open the secret; empty where there is none.
 
         Raises:
-            CannotOpen: It was sealed with a key this process has not.
+            SealBroken: It was sealed with a key this process has not.
         """
         return self._open(self.sealed, "secret")
 

@@ -16,8 +16,9 @@ from kernel.redaction import hidden_texts, redact
 from kernel.values import parse_json
 from runs.connections.facts import ConnectionFacts
 from runs.connections.trust import ConnectionTrust
-from runs.providers.quoting import quotable_place
+from runs.providers.quotable_words import quotable_place
 from runs.step_api.base import StepFailed
+from runs.step_api.retry_after import seconds_to_wait
 from tenants.models import SecretPlace
 
 TOKEN_TIMEOUT_SECONDS: Final = 10.0
@@ -94,8 +95,10 @@ class ClientCredentials:
             headers["Authorization"] = _basic(facts.client_id, self._secret)
         response = await self._ask({name: value for name, value in fields.items() if value}, headers)
         answer = _answer_of(response)
-        if response.status_code >= 500 or response.status_code == 429:
-            raise self._unavailable(f"it answered with status {response.status_code}.{self._words(answer, response)}")
+        is_limit = response.status_code == httpx.codes.TOO_MANY_REQUESTS
+        if response.status_code >= 500 or is_limit:
+            why = f"it answered with status {response.status_code}.{self._words(answer, response)}"
+            raise self._unavailable(why, seconds_to_wait(response.headers, is_limit=is_limit))
         if response.has_redirect_location:
             raise self._moved(response.status_code, quotable_place(response.headers["location"], response.request))
         if not response.is_success:
@@ -115,7 +118,9 @@ class ClientCredentials:
             except LlmteamError as error:
                 if isinstance(error, EgressBlocked) and error.answered_with is not None:
                     raise self._moved(error.answered_with, None) from error
-                raise self._unavailable(error.detail) from error
+                if (status := getattr(error, "answered_with", None)) is None or not httpx.codes.is_error(status):
+                    raise self._unavailable(error.detail) from error
+                return httpx.Response(status, request=request)
             next_place = _next_place(response)
             if next_place is None:
                 break
@@ -152,20 +157,20 @@ class ClientCredentials:
     def _refused(self, what: str) -> StepFailed:
         return StepFailed("OAUTH2_REFUSED", f"The token server of the connection {self._facts.ref} {what}")
 
-    def _unavailable(self, why: str) -> StepFailed:
+    def _unavailable(self, why: str, seconds: float | None = None) -> StepFailed:
         message = f"No token for the connection {self._facts.ref}: {why}"
-        return StepFailed("OAUTH2_UNAVAILABLE", message, retryable=True)
+        return StepFailed("OAUTH2_UNAVAILABLE", message, retryable=True, retry_after_seconds=seconds)
 
 
 def _without_token(found: object, answer: Mapping[str, Any], response: httpx.Response) -> str:
     """Say what came in a token's place, by names alone: values may be one."""
     if found:
-        return ": `access_token` is none that a header carries"
+        return ": its `access_token` has characters that no header can carry"
     if answer:
         names = ", ".join(f"`{name[:_MAX_NAME]}`" for name in [*answer][:_MAX_NAMES])
         return f": it has no `access_token`, but {names}"
     kind = response.headers.get("content-type", "")[:MAX_WORDS_LENGTH]
-    return f": it is no JSON object ({kind or 'of no type'})"
+    return f": it is not a JSON object ({kind or 'of no type'})"
 
 
 def _next_place(response: httpx.Response) -> httpx.URL | None:
@@ -189,7 +194,7 @@ def _basic(client_id: str, secret: str) -> str:
 
 
 def _answer_of(response: httpx.Response) -> Mapping[str, Any]:
-    """Read an answer, JSON or a form; what is no object says nothing."""
+    """Read an answer, JSON or a form; what is not an object says nothing."""
     content = response.content[:MAX_ANSWER_LENGTH]
     try:
         if response.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):

@@ -27,7 +27,7 @@ class ConnectionTrust:
         """Read what a connection has for TLS; None where that is what the installation has.
 
         Raises:
-            CannotOpen: This process has not the key its private key was sealed with.
+            SealBroken: This process has not the key its private key was sealed with.
         """
         if not facts.tls_ca and not facts.tls_certificate:
             return None

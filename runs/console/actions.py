@@ -17,9 +17,9 @@ from foundation.console import (
     Question,
     ReadOnlyAdmin,
     ReasonForm,
-    act,
     actor_of,
     change_link,
+    console_action,
     is_confirmed,
 )
 from kernel.errors import Conflict, Invalid
@@ -37,7 +37,7 @@ class ReplayForm(forms.Form):
         max_length=80,
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text="step_id#n: outcomes recorded before it began stand. Empty for the whole run.",
+        help_text="An activation, step_id#n: outcomes recorded before it began are kept. Empty: replay the whole run.",
     )
 
 
@@ -59,12 +59,12 @@ class RunActionWords:
 
 WORDS: Final = {
     SignalKind.PAUSE: RunActionWords(
-        "pause_runs", "Pause runs", "No step begins any more; those in flight finish.", "paused", "standing or over"
+        "pause_runs", "Pause runs", "No new step starts; steps in flight finish.", "paused", "standing or over"
     ),
     SignalKind.RESUME: RunActionWords(
         "resume_runs",
         "Resume runs",
-        "Paused and stalled runs go on where they stopped. Where the outcome of a call is unknown, it is made again.",
+        "Paused and stalled runs continue where they stopped. A call with an unknown outcome is made again.",
         "resumed",
         "going on or over",
     ),
@@ -81,29 +81,29 @@ REPLAY: Final = RunActionWords(
 )
 
 
-class RunActs(ReadOnlyAdmin):
+class RunActions(ReadOnlyAdmin):
     """The acts of the page of runs."""
 
     def has_command_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Let those command who could change a run, if runs could be changed."""
         return request.user.has_perm("runs.change_run")
 
-    @act("Pause runs", permission="command")
+    @console_action("Pause runs", permission="command")
     def pause_runs(self, request: HttpRequest, runs: QuerySet[Run]) -> HttpResponse | None:
         """Ask for the chosen runs to stand still, after asking why."""
         return self._command(request, runs, SignalKind.PAUSE)
 
-    @act("Resume runs", permission="command")
+    @console_action("Resume runs", permission="command")
     def resume_runs(self, request: HttpRequest, runs: QuerySet[Run]) -> HttpResponse | None:
         """Ask for the chosen runs to go on, after asking why."""
         return self._command(request, runs, SignalKind.RESUME)
 
-    @act("Cancel runs", permission="command")
+    @console_action("Cancel runs", permission="command")
     def cancel_runs(self, request: HttpRequest, runs: QuerySet[Run]) -> HttpResponse | None:
         """Ask for the chosen runs to be stopped for good, after asking why."""
         return self._command(request, runs, SignalKind.CANCEL)
 
-    @act("Replay runs", permission="command")
+    @console_action("Replay runs", permission="command")
     def replay_runs(self, request: HttpRequest, runs: QuerySet[Run]) -> HttpResponse | None:
         """Start the chosen runs again, after asking from where on."""
         form = ReplayForm(request.POST if is_confirmed(request) else None)
@@ -119,29 +119,29 @@ class RunActs(ReadOnlyAdmin):
 
         done, refused = _each(runs, replay)
         if refused and not done:
-            form.add_error("from_activation", f"None of these runs has begun an activation {wanted}.")
+            form.add_error("from_activation", f"None of these runs has started the activation {wanted}.")
             return self.ask(request, _question(REPLAY, runs, runs), form=form)
         self.message_user(request, _started_again(made))
         if refused:
             self.message_user(request, f"Without an activation {wanted}: {refused}.", messages.WARNING)
         return None
 
-    @act("Pause run", permission="command", url_path="pause")
+    @console_action("Pause run", permission="command", url_path="pause")
     def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask why this run should stand still."""
         return self._ask_about(request, object_id, SignalKind.PAUSE)
 
-    @act("Resume run", permission="command", url_path="resume")
+    @console_action("Resume run", permission="command", url_path="resume")
     def resume(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask why this run should go on."""
         return self._ask_about(request, object_id, SignalKind.RESUME)
 
-    @act("Cancel run", permission="command", url_path="cancel")
+    @console_action("Cancel run", permission="command", url_path="cancel")
     def cancel(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask why this run should be stopped."""
         return self._ask_about(request, object_id, SignalKind.CANCEL)
 
-    @act("Replay run", permission="command", url_path="replay")
+    @console_action("Replay run", permission="command", url_path="replay")
     def replay(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask from where on this run should be done again."""
         runs = self.get_queryset(request).filter(pk=object_id)
@@ -160,7 +160,7 @@ class RunActs(ReadOnlyAdmin):
         reason, actor = form.cleaned_data["reason"], actor_of(request)
 
         def send(run: Run) -> None:
-            command_run(tenant=run.tenant, actor=actor, run_id=run.id, command=command, reason=reason)
+            command_run(tenant=run.tenant, actor=actor, run_id=run.id, command=command, reason=reason, by_house=True)
 
         asked, over = _each(touched, send)
         self.message_user(request, f"Asked to be {words.done}: {asked}. It takes effect within moments.")
@@ -204,7 +204,7 @@ def _question(words: RunActionWords, runs: QuerySet[Run], touched: QuerySet[Run]
     counts += [(f"{words.left} already, left alone", chosen - count)]
     counts += [(f"of them {RunStatus(status).label.lower()}", n) for status, n in by_status]
     if count > MAX_AT_ONCE:
-        counts.append((f"left for another time ({MAX_AT_ONCE} at once)", count - MAX_AT_ONCE))
+        counts.append((f"not in this action (at most {MAX_AT_ONCE} at once)", count - MAX_AT_ONCE))
     return Question(
         action=words.action,
         title=words.title,

@@ -25,8 +25,8 @@ from foundation.console import (
 )
 from kernel.clock import utc_now
 from kernel.ids import parse_id
-from runs.console.actions import RunActs
-from runs.console.lists import journal_page, seconds_taken, waits_for
+from runs.console.actions import RunActions
+from runs.console.queries import journal_page, place_in_line, seconds_taken, waits_for
 from runs.models import Run, RunEvent, RunStatus, Worker
 from runs.picture import draw
 from runs.selectors import step_states
@@ -50,7 +50,7 @@ COLOURS: Final = {
 
 
 @admin.register(Run)
-class RunAdmin(RunActs):
+class RunAdmin(RunActions):
     """Runs in the console."""
 
     list_help = "Every execution of every tenant, newest first. Programs start runs through the API."
@@ -125,10 +125,13 @@ class RunAdmin(RunActs):
     ) -> HttpResponse:
         """Show the run's picture and a page of its journal below it."""
         run_id = parse_id(object_id)
-        run = Run.objects.select_related("revision").defer(*HEAVY).filter(id=run_id).first() if run_id else None
+        run = (
+            Run.objects.select_related("revision", "tenant").defer(*HEAVY).filter(id=run_id).first() if run_id else None
+        )
         journal = journal_page(run, wanted=request.GET.get("journal")) if run else None
         picture = draw(run.revision.definition, step_states(run)) if run else None
-        shown = {"journal": journal, "picture": picture, **(extra_context or {})}
+        line = place_in_line(run) if run else ""
+        shown = {"journal": journal, "picture": picture, "place_in_line": line, **(extra_context or {})}
         return super().change_view(request, object_id, form_url, shown)
 
     def event_view(self, request: HttpRequest, run_id: UUID, seq: int) -> HttpResponse:

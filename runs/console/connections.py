@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
-from foundation.console import NoQuestionsForm, Question, act, actor_of, is_confirmed
+from foundation.console import NoQuestionsForm, Question, actor_of, console_action, is_confirmed
 from runs.circuits.page import show_circuits
 from runs.connection_trials import TrialsUnderWay, try_connection
 from tenants.connections.admin import ConnectionAdmin
@@ -39,7 +39,7 @@ class TriedConnectionAdmin(ConnectionAdmin):
         """Let those try one who may change it: its secret is shown to its host."""
         return request.user.has_perm("tenants.change_connection")
 
-    @act("Try connections", permission="try")
+    @console_action("Try connections", permission="try")
     def try_connections(self, request: HttpRequest, rows: QuerySet[Connection]) -> HttpResponse | None:
         """Make one small call through each, after asking, and say what came of it."""
         if not is_confirmed(request):
@@ -54,7 +54,7 @@ class TriedConnectionAdmin(ConnectionAdmin):
             self.message_user(request, text, messages.SUCCESS if trial.ok else messages.ERROR)
         return None
 
-    @act("Try it", permission="try", url_path="try")
+    @console_action("Try it", permission="try", url_path="try")
     def try_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask whether to try this connection."""
         rows = self.get_queryset(request).filter(pk=object_id)
@@ -65,7 +65,7 @@ def _question(rows: QuerySet[Connection]) -> Question:
     count = rows.count()
     counts = [("will be tried", min(count, MAX_AT_ONCE))]
     if count > MAX_AT_ONCE:
-        counts.append((f"left for another time ({MAX_AT_ONCE} at once)", count - MAX_AT_ONCE))
+        counts.append((f"not in this action (at most {MAX_AT_ONCE} at once)", count - MAX_AT_ONCE))
     return Question(
         action="try_connections",
         title="Try connections",

@@ -9,7 +9,7 @@ from runs.core.failures import branch_failed, nearest_gathering
 from runs.core.frames import Frame, Stack
 from runs.core.gathering import CLOSED, add_ready, arrive, cancel, deliver, settle
 from runs.core.regions import is_closed, leave
-from runs.core.state import Activation, Arrival, GatheringKey, Past, Phase, State, Token, TokenPlace, remember
+from runs.core.state import Activation, Arrival, GatheringKey, Phase, State, Token, TokenHistory, TokenPlace, remember
 from segments.catalog import Role
 from segments.plan import FIRST_SEMANTICS, GatherPoint, PlanEdge, PlanStep, Strategy
 
@@ -57,7 +57,7 @@ def _segment_started(state: State, event: Event) -> None:
     state.run_input = event.payload["input"]
     state.values[event.seq] = {"input": state.run_input}
     edge = PlanEdge(-1, "", ("input",), plan.entrypoint, plan.entry_port)
-    arrival = _place(state, edge, state.root, Past(), Ref(event.seq, "input"))
+    arrival = _place(state, edge, state.root, TokenHistory(), Ref(event.seq, "input"))
     if arrival is not None:
         arrive(state, [arrival])
 
@@ -68,7 +68,7 @@ def _step_started(state: State, event: Event) -> None:
     if activation is None:
         token = _take_ready(state, event)
         if token is None:
-            token = Token(state.tokens_made, key[0], state.root, Past())
+            token = Token(state.tokens_made, key[0], state.root, TokenHistory())
             state.tokens_made += 1
             state.to_cancel[key] = "cancelled"
         token.place = TokenPlace.ACTIVE
@@ -161,12 +161,12 @@ def _with_edge_error(state: State, event: Event, error: dict[str, Json]) -> dict
     return {**error, "details": {**(details if isinstance(details, dict) else {}), "edge_error": edge_error}}
 
 
-def _past_behind(state: State, token: Token, event: Event) -> Past:
+def _past_behind(state: State, token: Token, event: Event) -> TokenHistory:
     """Return what lies behind the tokens that an activation sends; of a routed failure, too."""
     lineage = token.past.lineage
     if token.step_id in state.plan.referenced:
         lineage = {**lineage, token.step_id: event.seq}
-    return Past(lineage, _through(state, token, event), token.past.age + 1)
+    return TokenHistory(lineage, _through(state, token, event), token.past.age + 1)
 
 
 def _through(state: State, token: Token, event: Event) -> Mapping[str, int]:
@@ -217,7 +217,7 @@ def _key(event: Event) -> tuple[str, int]:
 
 
 def _spread(
-    state: State, step: PlanStep, token: Token, event: Event, past: Past
+    state: State, step: PlanStep, token: Token, event: Event, past: TokenHistory
 ) -> Generator[None, None, AbstractSet[GatheringKey]]:
     """Send a token along each edge that fired; more than one, or a split, pushes a frame.
 
@@ -255,7 +255,9 @@ def _items(state: State, seq: int) -> Sequence[int | None]:
     return [None] if items is None else range(len(items))
 
 
-def _place(state: State, edge: PlanEdge, stack: Stack, past: Past, ref: Ref) -> tuple[GatherPoint, Arrival] | None:
+def _place(
+    state: State, edge: PlanEdge, stack: Stack, past: TokenHistory, ref: Ref
+) -> tuple[GatherPoint, Arrival] | None:
     """Put a token at the end of its edge; return it where it is to be gathered."""
     step = state.plan.steps[edge.target]
     point = None
@@ -269,7 +271,7 @@ def _place(state: State, edge: PlanEdge, stack: Stack, past: Past, ref: Ref) -> 
     return point, Arrival(token, edge.index, ref)
 
 
-def _skip_to_joins(state: State, step: PlanStep, token: Token, past: Past, seq: int) -> None:
+def _skip_to_joins(state: State, step: PlanStep, token: Token, past: TokenHistory, seq: int) -> None:
     """Send an empty list straight to the joins it has, which then have nothing to gather.
 
     Of nothing ``all`` and ``first`` make the empty list; ``any`` and ``quorum`` cannot be met.

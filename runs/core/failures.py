@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from kernel.types import Json
 from kernel.values import size_of
 from runs.core.frames import Key
-from runs.core.keys import gathering_key, keys_of
+from runs.core.gathering_keys import gathering_key, keys_of
 from runs.core.regions import points_of
 from runs.core.state import State, Token
 from segments.plan import FIRST_SEMANTICS, GatherPoint, PlanEdge

@@ -5,17 +5,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from kernel.types import Json
 from runs.core.failures import branch_failed
 from runs.core.frames import Key, Stack
-from runs.core.keys import gathering_key
+from runs.core.gathering_keys import gathering_key
 from runs.core.regions import (
-    Awaits,
+    WaitReason,
     awaits,
-    comers,
     enter,
     is_awaited,
     is_closed,
     is_complete,
     leave,
     next_unsettled,
+    tokens_still_to_come,
 )
 from runs.core.stacks import (
     as_branch,
@@ -25,7 +25,7 @@ from runs.core.stacks import (
     stack_behind_join,
     stack_behind_ports,
 )
-from runs.core.state import Arrival, Gathering, GatheringKey, Past, Phase, State, Token, TokenPlace, latest_of
+from runs.core.state import Arrival, Gathering, GatheringKey, Phase, State, Token, TokenHistory, TokenPlace, latest_of
 from segments.plan import (
     FIRST_SEMANTICS,
     FOURTH_SEMANTICS,
@@ -99,9 +99,9 @@ def settle(state: State) -> None:
             state.stuck.pop(home, None)
             gathering = state.gatherings.get(home)
             match None if gathering is None else awaits(state, gathering):
-                case Awaits.GATHERINGS:
+                case WaitReason.GATHERINGS:
                     state.stuck[home] = None
-                case Awaits.NOTHING:
+                case WaitReason.NOTHING:
                     _fire(state, state.gatherings[home])
         chosen = _deadlocked(state)
         if chosen is None:
@@ -139,7 +139,7 @@ def _is_deadlocked(state: State, home: GatheringKey, moving: set[GatheringKey]) 
     closure = [first]
     left = [other for other in state.gatherings.values() if other is not first]
     for one in closure:
-        if (one.step_id, one.key) in moving or awaits(state, one) is Awaits.RUNNING:
+        if (one.step_id, one.key) in moving or awaits(state, one) is WaitReason.RUNNING:
             moving.add(home)
             return False
         left = _move(left, closure, [is_awaited(state, one, other) for other in left])
@@ -171,7 +171,7 @@ def _close_branches(state: State, gathering: Gathering) -> None:
     gathering's step fails when nobody can come any more. Tokens that can reach something else go on.
     """
     state.failing.add((gathering.step_id, gathering.key))
-    for token in comers(state, gathering):
+    for token in tokens_still_to_come(state, gathering):
         if is_closed(state, token) and not _is_in_flight(state, token):
             cancel(state, token, CLOSED)
 
@@ -204,7 +204,7 @@ def _fire(state: State, gathering: Gathering, *, cancels: bool = False) -> None:
     add_ready(state, step.step_id, stack, past, {"branches": refs})
 
 
-def _past_behind(gathering: Gathering, tokens: Sequence[Token]) -> Past:
+def _past_behind(gathering: Gathering, tokens: Sequence[Token]) -> TokenHistory:
     """Return what lies behind a gathered token: of each step the latest, of D the key's, and the longest way.
 
     By the latest of D the next gathering of the same D would be apart, where a loop gathers in an earlier pass of D.
@@ -213,7 +213,7 @@ def _past_behind(gathering: Gathering, tokens: Sequence[Token]) -> Past:
     past = pasts[0]
     if len(pasts) > 1:
         lineage, through = latest_of([past.lineage for past in pasts]), latest_of([past.through for past in pasts])
-        past = Past(lineage, through, max(past.age for past in pasts))
+        past = TokenHistory(lineage, through, max(past.age for past in pasts))
     if gathering.key.mark is None or past.through.get(gathering.key.mark[0]) in {None, gathering.key.mark[1]}:
         return past
     return past._replace(through={**past.through, gathering.key.mark[0]: gathering.key.mark[1]})
@@ -340,7 +340,7 @@ def _dissolve(state: State, gathering: Gathering, *, cancels: bool) -> None:
     for queue in gathering.queues.values():
         for arrival in queue:
             _remove(state, arrival.token)
-    for token in comers(state, gathering) if cancels else ():
+    for token in tokens_still_to_come(state, gathering) if cancels else ():
         cancel(state, token, "join_decided")
 
 
@@ -372,7 +372,7 @@ def add_ready(
     state: State,
     step_id: str,
     stack: Stack,
-    past: Past,
+    past: TokenHistory,
     inputs: Mapping[str, Json],
     *,
     error: Mapping[str, Json] | None = None,

@@ -11,12 +11,12 @@ from enum import Enum, auto
 from itertools import chain
 
 from runs.core.frames import Key, Level
-from runs.core.keys import innermost_levels
+from runs.core.gathering_keys import innermost_levels
 from runs.core.state import Gathering, GatheringKey, Region, State, Token
 from segments.plan import THIRD_SEMANTICS, GatherGroup, GatherPoint, Plan
 
 
-class Awaits(Enum):
+class WaitReason(Enum):
     """Reasons why a gathering waits: tokens on their way, or only tokens that gather elsewhere."""
 
     NOTHING = auto()
@@ -222,18 +222,18 @@ def points_of(plan: Plan, bits: int) -> Iterator[GatherPoint]:
         bits ^= lowest
 
 
-def awaits(state: State, gathering: Gathering) -> Awaits:
+def awaits(state: State, gathering: Gathering) -> WaitReason:
     """Tell what keeps a gathering waiting."""
     region = _region(state, gathering)
     if region is None:
-        return Awaits.NOTHING
+        return WaitReason.NOTHING
     if region.reached & _awaited(state, gathering):
-        return Awaits.RUNNING
+        return WaitReason.RUNNING
     elsewhere = region.gathering & _sources(state, gathering)
     own = 1 << state.plan.steps[gathering.step_id].order
     if elsewhere & own and not _gathers_within(state, region, gathering.step_id):
         elsewhere ^= own
-    return Awaits.GATHERINGS if elsewhere else Awaits.NOTHING
+    return WaitReason.GATHERINGS if elsewhere else WaitReason.NOTHING
 
 
 def _sources(state: State, gathering: Gathering) -> int:
@@ -264,7 +264,7 @@ def is_awaited(state: State, gathering: Gathering, other: Gathering) -> bool:
     return any(home in one.waiting.get(other.step_id, ()) for one in _inwards(region))
 
 
-def comers(state: State, gathering: Gathering) -> list[Token]:
+def tokens_still_to_come(state: State, gathering: Gathering) -> list[Token]:
     """Return the tokens that may still come to a gathering, its own left out, the oldest first."""
     region = _region(state, gathering)
     if region is None:

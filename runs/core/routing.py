@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple
 from kernel.types import Json
 from runs.core.scope import CONDITIONS, EdgeScope, Scope
 from runs.core.state import State, Token, step_facts
-from segments.expressions import Account, AccountEmpty, ExpressionError
+from segments.expressions import AccountEmpty, ExpressionError, FuelAccount
 from segments.plan import PlanEdge, PlanStep
 
 ERROR_ROUTING_UNITS = 20_000
@@ -28,7 +28,7 @@ def evaluate_condition(edge: PlanEdge, names: EdgeScope) -> object:
     return edge.condition is None or edge.condition.evaluate(names)
 
 
-def within(account: Account) -> Holds:
+def within(account: FuelAccount) -> Holds:
     """Evaluate conditions here and at once, on an account; what evaluates raises AccountEmpty."""
 
     def holds(edge: PlanEdge, names: EdgeScope) -> object:
@@ -120,7 +120,7 @@ def route(step: PlanStep, ports: Mapping[str, Json], scope: Scope, holds: Holds 
     return Routing(tuple(sorted(fired + otherwise) if otherwise else fired), *failed)
 
 
-def within_error_routing(account: Account) -> Holds:
+def within_error_routing(account: FuelAccount) -> Holds:
     """Evaluate conditions as ``within``; that the account is empty is why the edge cannot be taken."""
     holds = within(account)
 
@@ -142,7 +142,7 @@ def route_error(
 
     Where a condition cannot be evaluated, or all take too much, nothing takes it.
     """
-    account = Account(ERROR_ROUTING_UNITS)
+    account = FuelAccount(ERROR_ROUTING_UNITS)
     activation = state.active.get((token.step_id, token.activation))
     scope = Scope(state, token, activation)
     account.draws = scope.draws(CONDITIONS)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any, Final, cast
 
 from kernel.types import Json
-from runs.core.places import place_of
+from runs.core.call_places import place_of
 from runs.core.state import Activation, State, Token, input_values, step_facts
 from segments.expressions import Draws, written_time
 

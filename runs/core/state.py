@@ -27,7 +27,7 @@ class TokenPlace(StrEnum):
     GONE = "gone"
 
 
-class Past(NamedTuple):
+class TokenHistory(NamedTuple):
     """History of a token.
 
     Attributes:
@@ -63,7 +63,7 @@ class Token:
     number: int
     step_id: str
     stack: Stack
-    past: Past
+    past: TokenHistory
     inputs: Mapping[str, Json] = field(default_factory=dict)
     error: Mapping[str, Json] | None = None
     place: TokenPlace = TokenPlace.READY

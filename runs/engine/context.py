@@ -11,13 +11,13 @@ from opentelemetry import propagate
 from kernel.egress import EgressClient, open_client
 from runs.connections.directory import ConnectionDirectory
 from runs.connections.facts import TenantFacts
-from runs.engine.pricing import Ask, Pricing, Remembered
+from runs.engine.pricing import AskDatabase, Pricing, TenantFactCache
 from runs.engine.store.connections import read_tenant_facts
 from runs.engine.store.prompts import read_prompt
-from runs.runtime import the_runtime
+from runs.runtime import current_runtime
 from runs.step_api.base import Client, LanguageModel, Price, Prompt, StepFailed
 from segments.definition.prompt_names import read_prompt_name
-from tenants.connections.policy import policy_with
+from tenants.connections.egress_policy import egress_policy_with
 
 IDLE_SECONDS: Final = 60.0
 """Time for which a tenant's connections stay open on a host that has none of its runs."""
@@ -34,7 +34,7 @@ class TenantContext:
         self._policy_hosts: tuple[str, ...] = ()
         self._client: EgressClient | None = None
         self._retired: list[EgressClient] = []
-        self._directory = ConnectionDirectory(the_runtime(), self._open)
+        self._directory = ConnectionDirectory(current_runtime(), self._open)
 
     async def http_client(self) -> EgressClient:
         """Return the tenant's client; it follows what the operator allows the tenant to call within 5 s."""
@@ -43,7 +43,7 @@ class TenantContext:
 
     def _open(self) -> EgressClient:
         if self._client is None:
-            self._client = open_client(policy_with(self._policy_hosts), owner=self.tenant_id)
+            self._client = open_client(egress_policy_with(self._policy_hosts), owner=self.tenant_id)
             self._client.event_hooks = {"request": [_carry_trace], "response": []}
         return self._client
 
@@ -68,7 +68,7 @@ class TenantContext:
             facts = await self._around.facts.get_newer(self.tenant_id)
         if facts.allowed_hosts != self._policy_hosts:
             self._policy_hosts = facts.allowed_hosts
-            self._directory = ConnectionDirectory(the_runtime(), self._open)
+            self._directory = ConnectionDirectory(current_runtime(), self._open)
             if self._client is not None:
                 self._retired.append(self._client)
                 self._client = None
@@ -105,10 +105,10 @@ class TenantContext:
 class TenantContexts:
     """The contexts of one host, by tenant."""
 
-    def __init__(self, ask: Ask, pricing: Pricing) -> None:
+    def __init__(self, ask: AskDatabase, pricing: Pricing) -> None:
         self.ask = ask
         self.pricing = pricing
-        self.facts = Remembered(ask, read_tenant_facts, seconds=FACTS_SECONDS)
+        self.facts = TenantFactCache(ask, read_tenant_facts, seconds=FACTS_SECONDS)
         self._contexts: dict[UUID, TenantContext] = {}
         self._needed: dict[UUID, float] = {}
 

@@ -1,15 +1,16 @@
 """Scheduler of a host's event loop: tenants in turn, a slice of time each."""
 
 import asyncio
-import math
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 from uuid import UUID
 
 from kernel.turns.processor_shortage import ProcessorShortage
 from kernel.turns.rests import Rests
+from kernel.turns.turn_queue import TurnQueue
 from runs.engine.watchdog import Watchdog
 
 FREE_SECONDS: Final = 0.002
@@ -27,6 +28,8 @@ SHARE: Final = 0.3
 MAX_AT_ONCE: Final = 64
 """Turns given for one round of the loop while little is done in them."""
 KEPT_TENANTS: Final = 4_096
+NOTED_SECONDS: Final = 0.005
+"""Processor time of the loop after which it is noted whose it was: that costs as much as a short turn."""
 
 INLINE_UNITS: Final = 6_000
 """Fuel for the pure work of one attempt in the event loop, some 2 ms."""
@@ -54,9 +57,7 @@ class LoopScheduler:
         self._watchdog = watchdog
         self._runs: Counter[UUID] = Counter()
         # By the tenants' numbers, which cost less than their ids.
-        self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
-        self._last_turns: dict[int, int] = {}
-        self._turns = 0
+        self._waiting: TurnQueue[int, asyncio.Future[None]] = TurnQueue(KEPT_TENANTS)
         self._is_granting = False
         self._at_once = 1
         self._granted_at = 0.0
@@ -64,7 +65,8 @@ class LoopScheduler:
         self._slice_ends = 0.0
         self._rests = Rests(SHARE, is_short or ProcessorShortage().is_there)
         self._going: int | None = None
-        self._computed = 0.0
+        self._computed = self._noted = 0.0
+        self._unnoted: dict[int, float] = {}
         self._alarm: asyncio.TimerHandle | None = None
 
     def run_came(self, tenant_id: UUID) -> None:
@@ -90,7 +92,7 @@ class LoopScheduler:
             self._ends = now + FREE_SECONDS
             return False
         left = max(self._granted_at, self._watchdog.began) + FREE_SECONDS - now
-        if left <= 0 or (self._waiting and tenant_id.int in self._waiting) or self._rests.is_resting(tenant_id.int):
+        if left <= 0 or tenant_id.int in self._waiting or self._rests.is_resting(tenant_id.int, now):
             return True
         self._go(tenant_id.int)
         self._ends = now + min(RUN_SECONDS, left)
@@ -114,11 +116,7 @@ class LoopScheduler:
         if not self._is_granting:
             self._is_granting = True
             loop.call_soon(self._grant, loop)
-        turns = self._waiting.setdefault(tenant_id.int, deque())
-        if again:
-            turns.appendleft(turn)
-        else:
-            turns.append(turn)
+        self._waiting.add(tenant_id.int, turn, first=again)
         return turn
 
     def _begins(self) -> bool:
@@ -133,8 +131,13 @@ class LoopScheduler:
         """Note what the tenant that went last has computed; now it is another's turn, or nobody's."""
         computed = time.thread_time()
         if self._going is not None:
-            self._rests.note(self._going, computed - self._computed)
+            self._unnoted[self._going] = self._unnoted.get(self._going, 0.0) + computed - self._computed
         self._going, self._computed = tenant, computed
+        if computed - self._noted >= NOTED_SECONDS:
+            for one, seconds in self._unnoted.items():
+                self._rests.note(one, seconds)
+            self._unnoted.clear()
+            self._noted = computed
 
     def _slice(self) -> float:
         return SLICE_SECONDS if self.is_shared else ALONE_SECONDS
@@ -148,8 +151,8 @@ class LoopScheduler:
         self._granted_at = now
         self._slice_ends = 0.0
         granted = 0
-        while granted < self._at_once and (awake := [one for one in self._waiting if not self._rests.is_resting(one)]):
-            turn = self._next_turn(awake)
+        rests = partial(self._rests.is_resting, now=now)
+        while granted < self._at_once and (turn := self._waiting.take(rests)) is not None:
             if not turn.done():
                 turn.set_result(None)
                 granted += 1
@@ -157,31 +160,17 @@ class LoopScheduler:
         if granted:
             loop.call_soon(self._grant, loop)
         elif self._waiting:
-            self._grant_later(loop)
+            self._grant_later(loop, now)
 
-    def _grant_later(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _grant_later(self, loop: asyncio.AbstractEventLoop, now: float) -> None:
         """Look again when the first rest is over; who comes meanwhile and need not rest has its turn at once."""
         if self._alarm is not None:
             self._alarm.cancel()
-        first = self._rests.first_end(self._waiting)
-        self._alarm = loop.call_later(0.0 if first == math.inf else first - time.monotonic(), self._wake_up, loop)
+        first = self._rests.first_end(self._waiting.owners, now)
+        self._alarm = loop.call_later(first - time.monotonic(), self._wake_up, loop)
 
     def _wake_up(self, loop: asyncio.AbstractEventLoop) -> None:
         self._alarm = None
         if not self._is_granting:
             self._is_granting = True
             self._grant(loop)
-
-    def _next_turn(self, awake: Sequence[int]) -> "asyncio.Future[None]":
-        tenant = awake[0]
-        if len(awake) > 1:
-            tenant = min(awake, key=lambda one: self._last_turns.get(one, 0))
-        turns = self._waiting[tenant]
-        turn = turns.popleft()
-        if not turns:
-            del self._waiting[tenant]
-        if len(self._last_turns) > KEPT_TENANTS:
-            self._last_turns.clear()
-        self._turns += 1
-        self._last_turns[tenant] = self._turns
-        return turn

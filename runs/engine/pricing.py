@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from kernel.bounded_cache import BoundedCache
-from kernel.tasks import is_wasted
+from kernel.tasks import ended_without_result
 from runs.engine.clock import DatabaseClock
 from runs.engine.store import prices
 from runs.engine.store.connection import Database
@@ -24,7 +24,7 @@ KEPT_TENANTS = 2_000
 Fact = TypeVar("Fact")
 
 
-class Ask(Protocol):
+class AskDatabase(Protocol):
     """Asks the database, again and again while it is away (``HostServices.ask``)."""
 
     def __call__(self, question: Callable[[Database], Fact], /) -> Awaitable[Fact]:
@@ -34,10 +34,10 @@ class Ask(Protocol):
 class Pricing:
     """Prices and caps of the tenants a host works for."""
 
-    def __init__(self, ask: Ask, clock: DatabaseClock) -> None:
+    def __init__(self, ask: AskDatabase, clock: DatabaseClock) -> None:
         self._clock = clock
-        self._rates = Remembered(ask, prices.read_rates, seconds=PRICE_SECONDS)
-        self._caps = Remembered(ask, prices.read_caps, seconds=CAPS_SECONDS)
+        self._rates = TenantFactCache(ask, prices.read_rates, seconds=PRICE_SECONDS)
+        self._caps = TenantFactCache(ask, prices.read_caps, seconds=CAPS_SECONDS)
 
     async def price(self, tenant_id: UUID, provider: str, model: str) -> Price | None:
         """Say what a model's tokens cost a tenant now; None where nobody says."""
@@ -50,10 +50,10 @@ class Pricing:
         return await self._caps.get(tenant_id)
 
 
-class Remembered(Generic[Fact]):
+class TenantFactCache(Generic[Fact]):
     """A fact of each tenant, read when it is asked for and too old; those who ask at the same time share a reading."""
 
-    def __init__(self, ask: Ask, read: Callable[[Database, UUID], Fact], *, seconds: float) -> None:
+    def __init__(self, ask: AskDatabase, read: Callable[[Database, UUID], Fact], *, seconds: float) -> None:
         self._ask = ask
         self._read = read
         self._seconds = seconds
@@ -62,7 +62,7 @@ class Remembered(Generic[Fact]):
     async def get(self, tenant_id: UUID) -> Fact:
         """Return the fact, at most ``seconds`` old."""
         known = self._known.get(tenant_id)
-        if known is None or is_wasted(known):
+        if known is None or ended_without_result(known):
             until = time.monotonic() + self._seconds
             known = asyncio.create_task(self._look_up(tenant_id))
             self._known.put(tenant_id, known, until=until)

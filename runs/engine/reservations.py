@@ -11,9 +11,9 @@ import psycopg
 
 from kernel.tasks import end_tasks
 from runs.engine.errors import HostLost
-from runs.engine.pricing import Ask
+from runs.engine.pricing import AskDatabase
 from runs.engine.store import budgets
-from runs.engine.store.budgets import AttemptKey, Request
+from runs.engine.store.budgets import AttemptKey, HoldRequest
 from runs.step_api.base import StepFailed
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 BATCH = 1_000
 LOST_PAUSE_SECONDS = 0.5
 
-_Waiting: TypeAlias = "tuple[Request, asyncio.Future[None]]"
+_Waiting: TypeAlias = "tuple[HoldRequest, asyncio.Future[None]]"
 
 
 class Reservations:
@@ -31,7 +31,7 @@ class Reservations:
     sooner or later. While the database is away, requests wait; their steps' time limits go on.
     """
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: AskDatabase) -> None:
         self.worker_id: UUID | None = None
         self.batches = 0
         self._ask = ask
@@ -40,7 +40,7 @@ class Reservations:
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
 
-    async def reserve(self, request: Request) -> None:
+    async def reserve(self, request: HoldRequest) -> None:
         """Return when the room is held. An attempt asks once at a time.
 
         Raises:
@@ -103,13 +103,13 @@ class Reservations:
             for (request, done), refusal in zip(batch, answers, strict=True):
                 self._resolve(request, done, refusal)
 
-    async def _answers(self, requests: list[Request]) -> list[StepFailed | None]:
+    async def _answers(self, requests: list[HoldRequest]) -> list[StepFailed | None]:
         worker_id = self.worker_id
         if worker_id is None:
             raise HostLost
         return await self._ask(partial(budgets.reserve, worker_id=worker_id, requests=requests))
 
-    def _resolve(self, request: Request, done: "asyncio.Future[None]", refusal: StepFailed | None) -> None:
+    def _resolve(self, request: HoldRequest, done: "asyncio.Future[None]", refusal: StepFailed | None) -> None:
         if refusal is not None:
             _fail(done, refusal)
         elif done.done():

@@ -12,11 +12,12 @@ import psycopg
 
 from foundation.platform_faults import platform_fault
 from kernel.tasks import end_tasks
+from runs.bus.advances import Advance, AdvancePublisher
 from runs.bus.deltas import Deltas
-from runs.bus.notices import Notices
 from runs.engine.clock import DatabaseClock
 from runs.engine.context import TenantContexts
 from runs.engine.delivery.deliverer import Deliverer
+from runs.engine.delivery.event_feed import EventFeed
 from runs.engine.journal.writer import Writer
 from runs.engine.loop_scheduler import LoopScheduler
 from runs.engine.middleware import build_middleware, close_middleware
@@ -47,9 +48,10 @@ class HostServices:
     )
     clock: DatabaseClock = field(default_factory=DatabaseClock)
     writer: Writer = field(default_factory=Writer)
-    notices: Notices = field(default_factory=Notices)
+    notices: AdvancePublisher = field(default_factory=AdvancePublisher)
     deliverer: Deliverer = field(default_factory=Deliverer)
     deltas: Deltas = field(default_factory=Deltas)
+    event_feed: EventFeed = field(init=False)
     watchdog: Watchdog = field(default_factory=Watchdog)
     scheduler: LoopScheduler = field(init=False)
     pricing: Pricing = field(init=False)
@@ -66,7 +68,8 @@ class HostServices:
         self.contexts = TenantContexts(self.ask_once, self.pricing)
         self.middleware = build_middleware()
         self.plans = Plans(self.ask, self.middleware)
-        self.writer.publish = self.notices.publish
+        self.event_feed = EventFeed(self.ask_once, self.deliverer.ring)
+        self.writer.publish = self._publish
         self.writer.ring_deliverer = self.deliverer.ring
         self.writer.is_shared = lambda: self.scheduler.is_shared
 
@@ -84,6 +87,11 @@ class HostServices:
     async def ask_once(self, question: Callable[[Database], Answer]) -> Answer:
         """Ask the database; for attempts, whose time is the step's and who are put off when there is no answer."""
         return await self.database.ask(question)
+
+    def _publish(self, advance: Advance) -> None:
+        """Tell followers and webhook endpoints that a run has recorded more."""
+        self.notices.publish(advance)
+        self.event_feed.note(advance.tenant_id)
 
     async def recorded(self, run_id: UUID, *, last_seq: int) -> AsyncIterator[tuple[Any, ...]]:
         """Read a run's journal up to an event, some of it at a time."""
@@ -106,10 +114,12 @@ class HostServices:
         self.writer.start()
         self.notices.start()
         self.deliverer.start()
+        self.event_feed.start()
 
     async def close(self) -> None:
         """Write what is recorded, and let go of everything."""
         await self.writer.stop()
+        await self.event_feed.stop()
         await self.notices.stop()
         await self.deliverer.stop()
         await self.deltas.stop()

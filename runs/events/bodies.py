@@ -1,19 +1,11 @@
 """Events of runs as callers see them."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
+from runs.core.severities import severity_of
 from runs.journals.records import EventRecord
 from runs.models import Run
-
-_SEVERITIES: Final = {
-    "segment.failed": "error",
-    "step.failed": "error",
-    "action.failed": "error",
-    "step.retrying": "warning",
-    "segment.cancelled": "warning",
-    "segment.paused": "warning",
-}
 
 
 def event_body(run: Run, step_types: Mapping[str, str], record: EventRecord) -> dict[str, Any]:
@@ -31,19 +23,12 @@ def event_body(run: Run, step_types: Mapping[str, str], record: EventRecord) -> 
         "step_type": step_types.get(event.step_id or ""),
         "activation": event.activation,
         "attempt": event.attempt,
-        "severity": _severity(record),
+        "severity": severity_of(record.event_type, record.payload),
         "correlation_id": run.client_reference or str(run.id),
         "payload": record.payload,
         "duration_ms": record.duration_ms,
         **error_member(record.payload.get("error") if record.event_type == event.type else None),
     }
-
-
-def _severity(record: EventRecord) -> str:
-    has_remark = record.event_type == "action.completed" and "remark" in record.payload
-    if has_remark or "warnings" in record.payload:
-        return "warning"
-    return _SEVERITIES.get(record.event_type, "info")
 
 
 def step_types_of(run: Run) -> dict[str, str]:

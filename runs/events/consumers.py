@@ -39,10 +39,10 @@ class UnknownParameter(Invalid):
     """A parameter of the address is unknown or sent twice."""
 
     code = "UNKNOWN_PARAMETER"
-    title = "The address has a parameter this stream does not know, or one twice"
+    title = "The address has an unknown parameter, or the same parameter twice"
 
 
-class NoMessages(Invalid):
+class MessagesRefused(Invalid):
     """The caller has sent a message."""
 
     code = "NO_MESSAGES"
@@ -53,7 +53,7 @@ class TooSlow(Unavailable):
     """The caller does not read."""
 
     code = "CONSUMER_TOO_SLOW"
-    title = "You read too slowly and were cut off; nothing is lost: come again with the last `cursor` you had"
+    title = "You read too slowly and were disconnected; nothing is lost: reconnect with the last `cursor` you received"
 
 
 class DatabaseSilent(Unavailable):
@@ -101,7 +101,7 @@ class StreamConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         """Refuse what the caller sends: there is nothing it could change."""
         if self.following is not None:
             self.following.cancel()
-        await self._end(NoMessages(), CODE_MESSAGE)
+        await self._end(MessagesRefused(), CODE_MESSAGE)
 
     def open(self, caller: Caller, parameters: Mapping[str, str]) -> Stream:
         """Open what the address names."""
@@ -188,7 +188,7 @@ class TenantConsumer(StreamConsumer):
         return open_tenant(caller=caller, cursor=parameters.get("cursor", ""), wanted=read_filter(**wanted))
 
 
-class NowhereConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
+class UnknownAddressConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
     """Every address no stream is at."""
 
     async def connect(self) -> None:

@@ -16,8 +16,8 @@ from django.db import InterfaceError, OperationalError
 
 from runs.bus.deltas import Delta
 from runs.events.cursor import EventBatch, EventFrame, EventPlace, EventSource, Key
-from runs.events.hub import Hub, HubWatch, the_hub
-from runs.events.live import Live
+from runs.events.hub import Hub, HubWatch, current_hub
+from runs.events.live import LivePieces
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Feed:
         self._frames: deque[EventFrame] = deque()
         self._bytes = 0
         self._changed = asyncio.Event()
-        self.live = Live()
+        self.live = LivePieces()
         self._task: asyncio.Task[None] | None = None
         self._hub: Hub | None = None
 
@@ -169,7 +169,7 @@ async def following(key: Key, build: Callable[[], Feed]) -> AsyncIterator[Feed]:
     feed = feeds.get(key)
     if feed is None:
         feed = feeds[key] = build()
-        feed.start(the_hub())
+        feed.start(current_hub())
     feed.followers += 1
     try:
         yield feed

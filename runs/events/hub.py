@@ -20,14 +20,14 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from kernel.admission import house_context
+from runs.bus.advances import CHANNEL, Advance, read_advance
 from runs.bus.deltas import CHANNEL as DELTAS
 from runs.bus.deltas import Delta, read_deltas
-from runs.bus.notices import CHANNEL, Advance, read_notice
 from runs.events.cursor import Key
 from runs.selectors import newest_transactions, run_heads
 from tenants.members.selectors import scopes_of_active_members
 from tenants.selectors import scopes_of_live_keys
-from tenants.types import Caller
+from tenants.types import SCOPES, Caller, KeySecret
 
 log = logging.getLogger(__name__)
 
@@ -59,24 +59,25 @@ class HubWatch:
 
 
 @dataclass(eq=False)
-class Pass:
+class AccessPass:
     """A caller's right to go on: as long as their key lives, and their member is one, and they have the scope, if any.
 
     ``ended`` is set, if there is one, once it is not valid any more.
     """
 
-    api_key_id: UUID | None
+    key_secret: KeySecret | None
     member_id: UUID | None
     scope: str | None
     ended: asyncio.Event | None = None
     is_valid: bool = True
 
-    def check(self, of_keys: Mapping[UUID, Collection[str]], of_members: Mapping[UUID, Collection[str]]) -> None:
+    def check(self, of_keys: Mapping[KeySecret, Collection[str]], of_members: Mapping[UUID, Collection[str]]) -> None:
         """Hold it against the scopes of those keys and members that are live."""
-        rights = ((of_keys, self.api_key_id), (of_members, self.member_id))
-        self.is_valid = all(
-            one is None or (one in live and (self.scope is None or self.scope in live[one])) for live, one in rights
-        )
+        rights = [
+            of_keys.get(self.key_secret) if self.key_secret is not None else SCOPES,
+            of_members.get(self.member_id) if self.member_id is not None else SCOPES,
+        ]
+        self.is_valid = all(has is not None and (self.scope is None or self.scope in has) for has in rights)
         if not self.is_valid and self.ended is not None:
             self.ended.set()
 
@@ -86,7 +87,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._watches: dict[Key, set[HubWatch]] = {}
-        self._passes: set[Pass] = set()
+        self._passes: set[AccessPass] = set()
         self._fresh: set[Key] = set()
         self._ask = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -125,7 +126,7 @@ class Hub:
     @contextlib.contextmanager
     def guarding(
         self, caller: Caller, scope: str | None = None, *, ended: asyncio.Event | None = None
-    ) -> Iterator[Pass]:
+    ) -> Iterator[AccessPass]:
         """Keep looking whether a caller may still use a scope, or anything.
 
         Args:
@@ -133,8 +134,7 @@ class Hub:
             scope: Which one; None for any.
             ended: Set once they may not.
         """
-        key_id = None if caller.api_key is None else caller.api_key.id
-        found = Pass(key_id, None if caller.member is None else caller.member.id, scope, ended)
+        found = AccessPass(caller.key_secret, None if caller.member is None else caller.member.id, scope, ended)
         self._passes.add(found)
         self._wake_up()
         try:
@@ -198,7 +198,7 @@ class Hub:
                 if message["channel"] == DELTAS.encode():
                     self._hear_deltas(read_deltas(message["data"]))
                 else:
-                    self._hear(read_notice(message["data"]))
+                    self._hear(read_advance(message["data"]))
 
     def _hear(self, advances: Iterable[Advance]) -> None:
         tenants = set()
@@ -256,7 +256,7 @@ class Hub:
             return
         with contextlib.suppress(OperationalError, InterfaceError):
             passes = list(self._passes)
-            keys = {one.api_key_id for one in passes if one.api_key_id is not None}
+            keys = {one.key_secret for one in passes if one.key_secret is not None}
             members = {one.member_id for one in passes if one.member_id is not None}
             of_keys = await sync_to_async(scopes_of_live_keys)(keys) if keys else {}
             of_members = await sync_to_async(scopes_of_active_members)(members) if members else {}
@@ -267,7 +267,7 @@ class Hub:
 _by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
 
-def the_hub() -> Hub:
+def current_hub() -> Hub:
     """Return the hub of the running event loop."""
     loop = asyncio.get_running_loop()
     found = _by_loop.get(loop)

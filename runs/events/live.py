@@ -12,7 +12,7 @@ KEPT_CHARACTERS: Final = 256 * 1024
 KEPT_ENDS: Final = 1_000
 
 
-class Live:
+class LivePieces:
     """The newest pieces of text of one run, for all its followers; each holds but how many it has heard.
 
     A follower hears a piece between its attempt's start and its end, or never: what comes before the start is kept

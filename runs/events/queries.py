@@ -4,7 +4,7 @@ import re
 
 from rest_framework import serializers
 
-from foundation.request_fields import Formed, names
+from foundation.request_fields import PatternText, names
 from foundation.requests import Strict
 from kernel.ids import ID_FORM
 from runs.events.cursor import EVENT_TYPES
@@ -18,7 +18,7 @@ class EventQuery(Strict):
     after = serializers.IntegerField(
         default=0, min_value=0, max_value=MAX_SEQ, help_text="The `seq` of the last event seen; 0 for all."
     )
-    limit = serializers.IntegerField(default=100, min_value=1, max_value=250, help_text="Stored events a page.")
+    limit = serializers.IntegerField(default=100, min_value=1, max_value=250, help_text="Stored events per page.")
 
 
 class EventStreamQuery(Strict):
@@ -37,19 +37,19 @@ class TenantStreamQuery(Strict):
         help_text="A cursor this list or its streams gave out, unchanged; `now` for what comes from now on. "
         "Without it a page starts with the oldest event, a stream now.",
     )
-    event_type = Formed(
+    event_type = PatternText(
         pattern=names("|".join(map(re.escape, EVENT_TYPES)), MAX_NAMES),
         default="",
         allow_blank=True,
         help_text="One or more types, separated by commas, `data.produced` included.",
     )
-    segment = Formed(
+    segment = PatternText(
         pattern=names("[^,]*", MAX_NAMES),
         default="",
         allow_blank=True,
         help_text="One or more of segment_id, separated by commas.",
     )
-    run = Formed(
+    run = PatternText(
         pattern=names(ID_FORM, MAX_NAMES),
         default="",
         allow_blank=True,
@@ -60,4 +60,4 @@ class TenantStreamQuery(Strict):
 class TenantEventQuery(TenantStreamQuery):
     """A page of them."""
 
-    limit = serializers.IntegerField(default=100, min_value=1, max_value=250, help_text="Stored events a page.")
+    limit = serializers.IntegerField(default=100, min_value=1, max_value=250, help_text="Stored events per page.")

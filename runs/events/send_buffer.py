@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from foundation.asgi import Application, Receive, Scope, Send
-from runs.events.unsent import TooMuchUnread, Unsent, the_unsent
+from runs.events.unsent import TooMuchUnread, UnsentBytes, current_unsent
 from runs.metrics import ANSWERS_LEFT_OUT, SLOW_READERS_CUT
 
 SCOPE_KEY: Final = "llmteam.send_buffer"
@@ -42,9 +42,9 @@ class SendBuffer:
         handed: Bytes handed over so far.
     """
 
-    def __init__(self, protocol: Any = None, owner: str = "", ledger: Unsent | None = None) -> None:
+    def __init__(self, protocol: Any = None, owner: str = "", ledger: UnsentBytes | None = None) -> None:
         self.owner = owner
-        self.ledger = ledger or Unsent()
+        self.ledger = ledger or UnsentBytes()
         self.paces_itself = False
         self.handed = 0
         self._protocol = protocol
@@ -160,7 +160,7 @@ def with_send_buffer(application: Application) -> Application:
         # Daphne's `send` is a partial whose first argument is the connection's protocol.
         bound = getattr(send, "args", ())
         host, _ = scope.get("client") or ("", 0)
-        send_buffer = scope[SCOPE_KEY] = SendBuffer(bound[0] if bound else None, f"address {host}", the_unsent())
+        send_buffer = scope[SCOPE_KEY] = SendBuffer(bound[0] if bound else None, f"address {host}", current_unsent())
         counted = _Answer(send_buffer, scope, send).send if scope["type"] == "http" else _counted(send_buffer, send)
         await application(scope, receive, counted)
 

@@ -22,7 +22,7 @@ from runs.events.cursor import (
     read_cursor,
 )
 from runs.events.feed import Feed, following
-from runs.events.hub import the_hub
+from runs.events.hub import current_hub
 from runs.events.send_buffer import SendBuffer
 from runs.selectors import get_run, read_run_id, read_seq
 from tenants.errors import KeyRefused, ScopeMissing
@@ -84,7 +84,7 @@ def open_run(*, caller: Caller, run_id: str, after: str) -> Stream:
     Raises:
         ScopeMissing: The caller's key may not read runs.
         RunNotFound: The tenant has no such run.
-        CursorRefused: ``after`` is no number of an event.
+        CursorRefused: ``after`` is not a number of an event.
     """
     check_scope(caller)
     run = get_run(tenant=caller.tenant, run_id=read_run_id(run_id))
@@ -155,7 +155,7 @@ async def follow(stream: Stream, send_buffer: SendBuffer) -> AsyncGenerator[Piec
     """
     place = stream.place
     spoke = time.monotonic()
-    hub = the_hub()
+    hub = current_hub()
     with hub.guarding(stream.caller, SCOPE) as allowed:
         async with following(stream.source.key, stream.feed) as feed:
             heard = feed.live.heard
@@ -190,6 +190,6 @@ def _live(delta: Delta) -> StreamPiece:
         "step_id": delta.step_id,
         "activation": delta.activation,
         "attempt": delta.attempt,
-        "payload": {"offset": delta.offset, "text": delta.text},
+        "payload": {"answer": delta.answer, "offset": delta.offset, "text": delta.text},
     }
     return StreamPiece((Record(body),), None)

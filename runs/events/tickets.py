@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from foundation.scope import tenant_scope, unscoped
+from foundation.scope import tenant_scope
 from kernel.admission import learn_tenant
 from kernel.clock import utc_now
 from runs.models import StreamTicket
@@ -12,6 +12,7 @@ from tenants.errors import KeyRefused
 from tenants.selectors import find_member
 from tenants.services import hash_for_keeping
 from tenants.types import Caller
+from tenants.walls.lookups import ask_for_tenant
 
 TICKET_SECONDS: Final = 30
 PREFIX: Final = "llmt_"
@@ -41,6 +42,7 @@ def issue_ticket(*, caller: Caller) -> NewTicket:
             secret_hash=hash_for_keeping(text=text),
             expires_at=expires_at,
             stream_until=caller.expires_at,
+            secret_number=caller.secret_number,
         )
     return NewTicket(text, expires_at)
 
@@ -53,18 +55,28 @@ def use_ticket(*, text: str) -> Caller:
     """
     if not text.startswith(PREFIX) or len(text) > 100:
         raise KeyRefused
-    with unscoped("a ticket is looked up before its tenant is known"):
+    secret_hash = hash_for_keeping(text=text)
+    tenant_id = ask_for_tenant("select public.tenant_of_ticket(%s)", secret_hash)
+    if tenant_id is None:
+        raise KeyRefused
+    with tenant_scope(tenant_id):
         # Whoever waits for this lock finds the row gone.
         ticket = (
             StreamTicket.objects.select_for_update(of=("self",))
             .select_related("tenant", "api_key__tenant", "member__user")
-            .filter(secret_hash=hash_for_keeping(text=text))
+            .filter(secret_hash=secret_hash)
             .first()
         )
         if ticket is None:
             raise KeyRefused
         ticket.delete()
-    caller = Caller(ticket.tenant, ticket.api_key, ticket.member, expires_at=ticket.stream_until)
+    caller = Caller(
+        ticket.tenant,
+        ticket.api_key,
+        ticket.member,
+        expires_at=ticket.stream_until,
+        secret_number=ticket.secret_number,
+    )
     if ticket.expires_at <= utc_now() or not ticket.tenant.is_active or not caller.is_live():
         raise KeyRefused
     if ticket.member is not None and find_member(ticket.member.id) is None:

@@ -14,7 +14,7 @@ from django.conf import settings
 from prometheus_client import Gauge
 
 from kernel.errors import LimitReached
-from kernel.process_memory import give_back
+from kernel.process_memory import release_free_memory
 from runs.metrics import SLOW_READERS_CUT
 
 WINDOW_SECONDS: Final = 15.0
@@ -67,7 +67,7 @@ class _UnsentReader:
         return self.earlier + self.way.handed - self.way.unsent
 
 
-class Unsent:
+class UnsentBytes:
     """The ledger of one event loop. Its task lives while somebody has something to take."""
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class Unsent:
                     del self._readers[transport]
                 elif now - reader.since >= WINDOW_SECONDS:
                     self._judge(reader, now)
-        await asyncio.to_thread(give_back)
+        await asyncio.to_thread(release_free_memory)
 
     def _judge(self, reader: _UnsentReader, now: float) -> None:
         """Cut off who took next to nothing in a whole window; what waits for its caller does that itself."""
@@ -119,15 +119,15 @@ class Unsent:
         reader.mark, reader.since = reader.taken, now
 
 
-_by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, Unsent] = WeakKeyDictionary()
+_by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, UnsentBytes] = WeakKeyDictionary()
 
 
-def the_unsent() -> Unsent:
+def current_unsent() -> UnsentBytes:
     """Return the ledger of the running event loop."""
     loop = asyncio.get_running_loop()
     found = _by_loop.get(loop)
     if found is None:
-        found = _by_loop[loop] = Unsent()
+        found = _by_loop[loop] = UnsentBytes()
     return found
 
 

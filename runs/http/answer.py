@@ -1,6 +1,6 @@
 """A host's answer as a value of a run: parsed by its type, its secrets cut out."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,9 +17,9 @@ from kernel.redaction import redact
 from kernel.types import Json
 from runs.connections.digest import why_not_answered
 from runs.http.links import LinkUnreadable, next_links
-from runs.http.outcomes import is_outcome_unknown
 from runs.http.parts import why_not_wanted
 from runs.http.reading import MAX_BYTES_IN_PLACE, ResponseAs, UnreadableAnswer, excerpt, read_content, read_large
+from runs.http.unknown_outcomes import is_outcome_unknown
 from runs.step_api.base import StepFailed
 from runs.step_api.retry_after import seconds_to_wait
 
@@ -66,7 +66,7 @@ class HttpAnswer:
         cls, response: httpx.Response, content: bytes, secrets: tuple[str, ...], response_as: ResponseAs = "auto"
     ) -> "HttpAnswer":
         """Take a response, and cut out what the host should not have sent back."""
-        headers = {name.lower(): str(redact(value, secrets)) for name, value in response.headers.items()}
+        headers = {name: str(redact(value, secrets)) for name, value in _headers_of(response)}
         answer = cls(response.status_code, headers, content, secrets, response_as, why_not_answered(response))
         answer.url = str(response.url)
         answer.is_unpacked = response.extensions.get(IS_UNPACKED, False)
@@ -81,7 +81,7 @@ class HttpAnswer:
             LinkUnreadable: It cannot be told which it is.
         """
         links = next_links(self.headers.get("link", ""))
-        found = {urljoin(self.url, link.replace(" ", "%20")) for link in links if link}
+        found = {urljoin(self.url, link.replace(" ", "%20")) for link in links}
         if len(found) > 1:
             raise LinkUnreadable
         return next(iter(found), None)
@@ -181,3 +181,22 @@ class HttpAnswer:
             with suppress(UnreadableAnswer):
                 return read_content(self.content, self._content_type, self.secrets)
         return excerpt(self.content, self._content_type, self.secrets, MAX_SHOWN)
+
+
+def _headers_of(response: httpx.Response) -> Iterator[tuple[str, str]]:
+    """Give the headers, names in lower case; each is UTF-8 or else Latin-1, whatever the others are.
+
+    One that came several times is one with commas between its values.
+    """
+    values: dict[str, list[str]] = {}
+    for name, value in response.headers.raw:
+        values.setdefault(name.decode("latin-1").lower(), []).append(_header_text(value))
+    for spelled, texts in values.items():
+        yield spelled, ", ".join(texts)
+
+
+def _header_text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")

@@ -74,7 +74,7 @@ class Pagination(BaseModel):
         None, description="Expression that gives a page's list; the answer itself without it"
     )
     end_statuses: Annotated[list[int], _Unset] = Field(
-        [], description="Statuses of a page behind the first that mean that there is none, such as 404"
+        [], description="Statuses of a later page that mean that there is no such page, such as 404"
     )
     max_pages: int = Field(DEFAULT_PAGES, ge=1, le=MAX_PAGES, description="More pages than this fail the step")
 
@@ -116,9 +116,9 @@ def _check_host(url: str) -> None:
     except ValueError:
         raise PydanticCustomError("host", "The host or port of the URL cannot be read.") from None
     if not parts.hostname or " " in parts.netloc:
-        raise PydanticCustomError("host", "The URL names no host, or one with a blank in it.")
+        raise PydanticCustomError("host", "The URL has no host, or a host with a blank in it.")
     if "@" in parts.netloc:
-        raise PydanticCustomError("host", "A URL has no user name and password: a connection has them.")
+        raise PydanticCustomError("host", "A URL may not contain a user name or a password: use a connection.")
 
 
 class HttpActionConfig(StepConfig):
@@ -136,7 +136,7 @@ class HttpActionConfig(StepConfig):
     path: Annotated[OptionalText, PathText()] = Field(None, description="Path below the client's base address")
     headers: Annotated[
         dict[str, str], BeforeValidator(_without_null, json_schema_input_type=dict[str, str]), _Unset
-    ] = Field({}, description="Headers to send; one that is null is left out")
+    ] = Field({}, description="Headers to send; headers that are null are left out")
     retry_count: int = Field(3, strict=True, ge=0, description="Number of retries of a call that can succeed later")
     url: Annotated[OptionalText, UrlText()] = Field(None, description="Absolute URL, instead of client_ref and path")
     query: Annotated[dict[str, Any], _Unset] = Field(
@@ -150,17 +150,19 @@ class HttpActionConfig(StepConfig):
     )
     honours_idempotency_key: Annotated[bool | SkipJsonSchema[None], _Unset] = Field(
         None,
-        description="Whether the server does once what comes twice with one header `Idempotency-Key`: then POST and "
-        "PATCH without an answer are tried again; without it the connection says",
+        description="Whether the server honours the header `Idempotency-Key`, so that a repeated request has its "
+        "effect once: then POST and PATCH without an answer are tried again; by default as the connection says",
     )
-    accept_statuses: Annotated[list[int], _Unset] = Field([], description="Statuses beside 200 to 299 that are fine")
+    accept_statuses: Annotated[list[int], _Unset] = Field(
+        [], description="Statuses besides 200 to 299 that count as success"
+    )
     on_circuit_open: Annotated[OnCircuitOpen | SkipJsonSchema[None], _Unset] = Field(None, description=ON_CIRCUIT_OPEN)
     response_as: Annotated[ResponseAs, _Unset] = Field(
         "auto", description="How the answer is read: by its type, as JSON, as text, or not at all, which gives null"
     )
     response_headers: Annotated[list[HeaderName], Field(max_length=MAX_HEADERS), _Unset] = Field(
         [],
-        description="Headers of the answer that are kept as the port `headers`, names in lower case; none without it",
+        description="Headers of the answer to emit on the port `headers`, names in lower case; none by default",
     )
     select: Annotated[OptionalText, ExpressionText()] = Field(
         None, description="Expression over `response` and `status` that cuts the answer to what is kept"

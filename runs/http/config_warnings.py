@@ -57,7 +57,23 @@ def remarks(config: Mapping[str, Json]) -> tuple[Remark, ...]:
         of_body = (*_of_templates(body, content_type), *_of_body(body, content_type))
     else:
         of_body = (*_of_body(body, content_type),)
-    return (*_of_headers(given), *of_body, *_of_pages(config, content_type))
+    of_keys = (remark for part in ("query", "body") for remark in _of_keys(config.get(part), (part,)))
+    return (*_of_headers(given), *of_keys, *of_body, *_of_pages(config, content_type))
+
+
+def _of_keys(value: Json, path: tuple[str | int, ...]) -> Iterator[Remark]:
+    """Say of each key that holds a template that it is sent as it stands: values are filled in, keys are not."""
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, member in members:
+        if isinstance(key, str) and _TEMPLATE in key:
+            hint = "make the whole object by one template, as `{{ {input.name: input.value} }}`"
+            yield Remark(
+                "TEMPLATE_IN_KEY",
+                "A template in a key is not filled in: the key is sent unchanged.",
+                (*path, key),
+                hint,
+            )
+        yield from _of_keys(member, (*path, key))
 
 
 def _of_pages(config: Mapping[str, Json], content_type: str) -> Iterator[Remark]:
@@ -159,7 +175,7 @@ def _oddity(body: Json, content_type: str) -> str | None:
         return None
     if all(map(_is_json, body.splitlines()[:_MAX_LINES])):
         return None
-    return f"The body is no JSON, though its type is {kind}."
+    return f"The body is not JSON, though its type is {kind}."
 
 
 def _odd_charset(body: Json, content_type: str) -> str | None:
@@ -167,10 +183,10 @@ def _odd_charset(body: Json, content_type: str) -> str | None:
     for text, kind in ((None, content_type), *_texts(body, content_type)):
         label = label_of(kind) if text is None else charset_of(text, kind)
         if label is not None and codec_of(label) is None:
-            return f"The charset {label} is not known; the body goes out in UTF-8."
+            return f"The charset {label} is not known; the body is sent in UTF-8."
         declared = None if text is None else declared_in_text(text, kind)
         if text is not None and declared is not None and not _is_alike(text, codec_for(declared), codec_for(label)):
-            return f"The body declares itself to be in {declared}, and goes out in {label}, as its type says."
+            return f"The body declares itself to be in {declared}, but is sent in {label}, as its type says."
     return None
 
 

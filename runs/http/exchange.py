@@ -38,7 +38,7 @@ from runs.step_api.retry_after import asked_wait
 READ_AGAIN_SECONDS = (0.2, 0.5, 1.0, 2.0)
 UNREAD = "With `response_as: none` it is not read."
 CUT = "The host sent more than its `Content-Length` says: the rest is left out."
-MADE = "The {method} was answered with status {status}, so it is not made again: see what it did."
+MADE = "The {method} was answered with status {status}, so it is not repeated: check whether it had its effect."
 DONE_ALREADY = {
     "DELETE": (404, 409, 410, 412),
     "PUT": (409, 412),
@@ -52,7 +52,7 @@ NOT_REPEATED = (
 )
 
 
-class Notes(Protocol):
+class CallNotes(Protocol):
     """Further journal facts of a call."""
 
     def of_start(self) -> Mapping[str, Json]:
@@ -73,7 +73,7 @@ async def exchange(
     *,
     accepted: Collection[int] = (),
     patient: bool = False,
-    notes: Notes | None = None,
+    notes: CallNotes | None = None,
 ) -> HttpAnswer:
     """Send a request and take its answer.
 
@@ -101,7 +101,7 @@ class _Exchange:
     call: StepCall
     request: OutgoingRequest
     headers: dict[str, str]
-    notes: Notes | None = None
+    notes: CallNotes | None = None
     arrived: bool = field(default=False, init=False)
     started: float | None = field(default=None, init=False)
     redirects: list[Redirect] = field(default_factory=list, init=False)
@@ -335,7 +335,7 @@ class _Exchange:
         self.call.is_in_doubt = is_in_doubt
         message, details = sentences(error.detail), {**error.extra, "sent": error.sent, **self._status(error, response)}
         if response is not None:
-            message = f"The host answered with status {response.status_code}, but its answer did not come to an end."
+            message = f"The host answered with status {response.status_code}, but its answer was cut off."
         return StepFailed(
             error.code,
             sentences(message, NOT_REPEATED) if is_in_doubt else message,

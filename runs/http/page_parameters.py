@@ -27,7 +27,8 @@ OTHER_PLACE: Final = (
     "name it in the {place} alone, say `pagination.parameter_in`, or leave it out and give `pagination.start`."
 )
 NO_MEMBERS: Final = (
-    "The parameter `{name}` is to go into the body, which is no object: write the body as an object, a member for each "
+    "The parameter `{name}` is to go into the body, which is not an object: write the body as an object, a member "
+    "for each "
     "field, or send the parameter in the query."
 )
 

@@ -29,7 +29,7 @@ LINK_UNREADABLE: Final = (
     "The header Link speaks of a next page, but not of one as `<address>; rel=next`: read it with `pagination.next`."
 )
 BEHIND_THE_LAST: Final = (
-    "If that is how the host answers behind its last page, name the status in `pagination.end_statuses`."
+    "If that is how the host answers after its last page, name the status in `pagination.end_statuses`."
 )
 _STATUSES_OF_END: Final = frozenset((httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND))
 NO_ROOM: Final = "The answer came, but there was no room to evaluate {place}."
@@ -168,7 +168,7 @@ async def _items(pagination: Pagination, page: AnswerPage) -> list[Json]:
         return []
     if not isinstance(found, list):
         hint = "the answer" if pagination.items is None else "what pagination.items gives"
-        message = f"A page has no list of items: {hint} is no list."
+        message = f"A page has no list of items: {hint} is not a list."
         raise StepFailed("PAGE_WITHOUT_LIST", sentences(message, EMPTY if is_empty else ""))
     return found
 

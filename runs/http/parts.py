@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-UNASKED: Final = "It sent a part that nobody asked for, and does not say that it is all."
+UNASKED: Final = "It sent partial content that was not requested, and does not say that it is complete."
 ANOTHER: Final = (
     "The header Range asks for {asked}, and it sent another part, or not all of it: Content-Range {covered}."
 )

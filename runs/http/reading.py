@@ -86,7 +86,7 @@ _REMEDY: Final = "With `response_as` the step takes the answer as `text`, or not
 
 
 def excerpt(content: bytes, content_type: str, secrets: Sequence[str], most: int) -> str | None:
-    """Give the beginning of an answer as text, secrets cut out; None where it is no text."""
+    """Give the beginning of an answer as text, secrets cut out; None where it is not text."""
     most_bytes = _EXCERPT_BYTES + 4 * max(map(len, secrets), default=0)
     beginning = content if len(content) <= most_bytes else _CUT_LETTER.sub(b"", content[:most_bytes])
     try:

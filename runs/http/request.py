@@ -93,9 +93,12 @@ class OutgoingRequest:
 
 
 def _is_beside(url: str, other: str) -> bool:
-    """Whether two URLs are of one host at the default ports of http and https."""
+    """Whether two URLs are of one host and the same port as written, or the default ports of http and https."""
     parts = urlsplit(url), urlsplit(other)
     is_default = all(host_of(one.geturl()).endswith(_DEFAULT_PORTS.get(one.scheme.lower(), " ")) for one in parts)
+    is_web = {one.scheme.lower() for one in parts} <= _DEFAULT_PORTS.keys()
+    if is_web and host_of(url) == host_of(other):
+        return True
     return is_default and parts[0].hostname == parts[1].hostname
 
 
@@ -152,23 +155,23 @@ def options_of(client: Client | None) -> HttpOptions:
     return found if isinstance(found, HttpOptions) else HttpOptions()
 
 
-def below(base_url: str, path: str) -> str:
+def joined_path(base_url: str, path: str) -> str:
     """Put a path below a base; it can neither leave the base's host nor climb out of its path.
 
     Raises:
         StepFailed: PATH_REFUSED, or a base with a query, which no path can follow.
     """
     if any(mark in base_url for mark in "?#"):
-        raise StepFailed("CONFIG_INVALID", "The connection's base_url has a ? or #, so no path can be put behind it.")
+        raise StepFailed("CONFIG_INVALID", "The connection's base_url has a ? or #, so no path can be appended to it.")
     if climbs(path.partition("?")[0]):
-        raise StepFailed("PATH_REFUSED", "The path holds a segment of dots.")
+        raise StepFailed("PATH_REFUSED", "The path has a segment of dots (`.` or `..`).")
     return f"{base_url.rstrip('/')}/{quote(path.lstrip('/'), safe=_KEPT_IN_PATH)}"
 
 
 def _below(client: Client | None, path: str) -> str:
     if client is None:
         raise StepFailed("CONFIG_INVALID", "Either url, or client_ref and path, must be given.")
-    return below(client.base_url, path)
+    return joined_path(client.base_url, path)
 
 
 def _bare_url(url: str) -> str:

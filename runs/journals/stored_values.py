@@ -21,7 +21,7 @@ SLICE_CHARACTERS: Final = 128 * 1024
 
 
 class PointerRefused(Invalid):
-    """The text is no JSON pointer."""
+    """The text is not JSON pointer."""
 
     code = "INVALID_POINTER"
     title = "The pointer is not a JSON pointer"

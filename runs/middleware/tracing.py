@@ -9,7 +9,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from runs.runtime import the_runtime
+from runs.runtime import current_runtime
 from runs.step_api.base import Defer, Emit, Next, StepCall, StepFailed, StepType, Wait
 from segments.catalog import Effect
 
@@ -27,7 +27,7 @@ class Tracing:
     """
 
     def __init__(self) -> None:
-        the_runtime()  # an installation's setup may bring an SDK along
+        current_runtime()  # an installation's setup may bring an SDK along
         self._tracer = trace.get_tracer("llmteam")
         self._records = not isinstance(
             trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider

@@ -17,12 +17,31 @@ from runs.models.runs import (
     Signal,
     SignalKind,
     StreamTicket,
+    SuspendedRun,
     TransactionIdField,
     Worker,
 )
-from runs.models.usage import DECIMAL_PLACES, MAX_DIGITS, BudgetHold, ModelPrice, UsageDay, UsageEntry
+from runs.models.usage import (
+    BASE_SOURCE,
+    DECIMAL_PLACES,
+    MAX_DIGITS,
+    BudgetHold,
+    ModelPrice,
+    StartsOfDay,
+    StoragePart,
+    UsageDay,
+    UsageEntry,
+)
+from runs.models.webhooks import (
+    DisabledReason,
+    WebhookEndpoint,
+    WebhookFeed,
+    WebhookSeverity,
+    WebhookSigning,
+)
 
 __all__ = [
+    "BASE_SOURCE",
     "DECIMAL_PLACES",
     "MAX_DIGITS",
     "OVER",
@@ -31,6 +50,7 @@ __all__ = [
     "DeliveryAttempt",
     "DeliveryStatus",
     "DeliveryTarget",
+    "DisabledReason",
     "IdempotencyKey",
     "ModelPrice",
     "NotificationTarget",
@@ -40,9 +60,16 @@ __all__ = [
     "RunStatus",
     "Signal",
     "SignalKind",
+    "StartsOfDay",
+    "StoragePart",
     "StreamTicket",
+    "SuspendedRun",
     "TransactionIdField",
     "UsageDay",
     "UsageEntry",
+    "WebhookEndpoint",
+    "WebhookFeed",
+    "WebhookSeverity",
+    "WebhookSigning",
     "Worker",
 ]

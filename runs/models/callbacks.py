@@ -1,4 +1,4 @@
-"""Rows of callbacks: addresses, deliveries, and every try to deliver."""
+"""Rows of callbacks: addresses, deliveries (of webhook endpoints too), and every try to deliver."""
 
 from django.db import models
 from django.db.models import Q
@@ -43,10 +43,11 @@ class NotificationTarget(models.Model):
 
 
 class DeliveryTarget(models.TextChoices):
-    """Targets of a delivery: the run's own callback, or its tenant's address."""
+    """Targets of a delivery: the run's own callback, its tenant's address, or a webhook endpoint."""
 
     CALLBACK = "callback", "The run's callback"
     TENANT = "tenant", "The tenant"
+    ENDPOINT = "endpoint", "A webhook endpoint"
 
 
 class DeliveryStatus(models.TextChoices):
@@ -60,8 +61,10 @@ class DeliveryStatus(models.TextChoices):
 
 
 class Delivery(models.Model):
-    """One event of a run that its callback, or its tenant, is told; inserted in the event's transaction.
+    """One event that somebody is told: a run's callback, its tenant, or a webhook endpoint.
 
+    The first two are inserted in the event's transaction, an endpoint's by whoever hands out a tenant's events; its
+    ``sequence`` is its place among the endpoint's events. Not every event of an endpoint is one of a run.
     A host that sends it moves ``next_at`` to when it counts as lost, so a killed host's delivery is sent again.
     ``body`` is written before the first try and never changes: every try sends the same bytes.
     Of those with the same ``url_hash`` one at most is claimed; others that are due meanwhile are queued, out of the way
@@ -70,8 +73,12 @@ class Delivery(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
-    run = models.ForeignKey("runs.Run", on_delete=models.CASCADE, related_name="deliveries", db_index=False)
-    seq = models.PositiveIntegerField(help_text="The event of the run that it tells of.")
+    run = models.ForeignKey("runs.Run", null=True, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
+    seq = models.PositiveIntegerField(null=True, help_text="The event of the run that it reports.")
+    endpoint = models.ForeignKey(
+        "runs.WebhookEndpoint", null=True, on_delete=models.CASCADE, related_name="deliveries", db_index=False
+    )
+    sequence = models.BigIntegerField(null=True, help_text="Its place among the endpoint's events, from 1.")
     type = models.CharField(max_length=32)
     target = models.CharField(
         max_length=16, choices=DeliveryTarget, default=DeliveryTarget.CALLBACK, db_default=DeliveryTarget.CALLBACK
@@ -85,13 +92,13 @@ class Delivery(models.Model):
         help_text="Keyed hash of tenant and URL; empty for what is older than this column, and goes by itself.",
     )
     status = models.CharField(max_length=16, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
-    body = models.TextField(blank=True, default="", help_text="What is sent; empty before the first try.")
+    body = models.TextField(blank=True, default="", help_text="The body; empty before the first try.")
     next_at = models.DateTimeField(null=True, default=utc_now, help_text="When it is tried next.")
     is_claimed = models.BooleanField(default=False, help_text="A try is under way.")
     is_queued = models.BooleanField(
         default=False, db_default=False, help_text="Due, behind another delivery to the same URL."
     )
-    tries = models.PositiveSmallIntegerField(default=0, help_text="Since it was begun, or begun anew.")
+    tries = models.PositiveSmallIntegerField(default=0, help_text="Since it was started or restarted.")
     attempts = models.PositiveIntegerField(default=0, help_text="All tries.")
     created_at = models.DateTimeField(default=utc_now)
     ended_at = models.DateTimeField(null=True)
@@ -101,7 +108,21 @@ class Delivery(models.Model):
     class Meta:
         verbose_name_plural = "deliveries"
         constraints = [
-            models.UniqueConstraint(fields=["run", "seq", "target"], name="delivery_once"),
+            models.UniqueConstraint(
+                fields=["run", "seq", "target"], condition=Q(endpoint__isnull=True), name="delivery_once"
+            ),
+            models.UniqueConstraint(fields=["endpoint", "sequence"], name="delivery_of_endpoint"),
+            models.CheckConstraint(
+                condition=Q(target="endpoint", endpoint__isnull=False)
+                | Q(
+                    ~Q(target="endpoint"),
+                    endpoint__isnull=True,
+                    sequence__isnull=True,
+                    run__isnull=False,
+                    seq__isnull=False,
+                ),
+                name="delivery_to_endpoint_or_of_run",
+            ),
             models.CheckConstraint(condition=Q(target__in=DeliveryTarget.values), name="delivery_target_known"),
             models.CheckConstraint(condition=Q(status__in=DeliveryStatus.values), name="delivery_status_known"),
             models.CheckConstraint(
@@ -129,10 +150,16 @@ class Delivery(models.Model):
                 fields=["tenant", "url_hash", "next_at", "id"], condition=Q(is_queued=True), name="delivery_queue"
             ),
             models.Index(fields=["tenant", "-created_at", "-id"], name="delivery_by_tenant"),
+            # Which events of a run an endpoint has still to be told, in their order.
+            models.Index(
+                fields=["endpoint", "run", "sequence"],
+                condition=Q(status="pending", endpoint__isnull=False),
+                name="delivery_of_run_to_endpoint",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.type} of {self.run_id} to {self.host}"
+        return f"{self.type} of {self.run_id or self.tenant_id} to {self.host}"
 
     @property
     def webhook_id(self) -> str:
@@ -150,8 +177,8 @@ class DeliveryAttempt(models.Model):
     at = models.DateTimeField()
     duration_ms = models.PositiveIntegerField("duration (ms)", null=True)
     status_code = models.PositiveSmallIntegerField(null=True, help_text="What the receiver answered.")
-    error_code = models.CharField(max_length=64, blank=True, help_text="Why there was no answer.")
-    response = models.TextField(blank=True, help_text="The beginning of the answer, without what was secret.")
+    error_code = models.CharField(max_length=64, blank=True, help_text="Why there was no response.")
+    response = models.TextField(blank=True, help_text="The beginning of the response, without secrets.")
 
     objects = TenantManager()
 

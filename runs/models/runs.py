@@ -51,17 +51,23 @@ class Run(models.Model):
     client_reference = models.CharField(max_length=255, blank=True)
     metadata = JsonTextField(default=dict)
     input = JsonTextField(null=True)
+    input_size = models.BigIntegerField(null=True, editable=False, help_text="In bytes; empty: not measured yet.")
     semantics = models.PositiveSmallIntegerField(default=SEMANTICS)
     priority = models.SmallIntegerField(default=0)
     timeout_seconds = models.FloatField()
-    step_types = ArrayField(models.TextField(), default=list, db_default=[], help_text="What a host must have.")
+    step_types = ArrayField(
+        models.TextField(), default=list, db_default=[], help_text="The step types and providers a host needs."
+    )
     is_test = models.BooleanField(default=False, db_default=False, help_text="One step tried out from the catalog.")
     traceparent = models.CharField(
         max_length=55, blank=True, default="", db_default="", help_text="The trace of the request that started it."
     )
     replay_of = models.UUIDField(null=True, help_text="The run whose journal this one began with, or repeats.")
     callback_events = ArrayField(
-        models.TextField(), null=True, editable=False, help_text="What its callback is told; empty without a callback."
+        models.TextField(),
+        null=True,
+        editable=False,
+        help_text="The events its callback receives; empty without a callback.",
     )
 
     status = models.CharField(max_length=16, choices=RunStatus, default=RunStatus.QUEUED)
@@ -74,7 +80,7 @@ class Run(models.Model):
     active = models.PositiveIntegerField(default=0)
     last_seq = models.PositiveIntegerField(default=0)
     journal_bytes = models.PositiveBigIntegerField(default=0)
-    digest = models.BinaryField(default=bytes, help_text="SHA-256 over the digest before it and the last payload.")
+    digest = models.BinaryField(default=bytes, help_text="SHA-256 over the digest before it and the last event.")
     started_at = models.DateTimeField(null=True)
     deadline_at = models.DateTimeField(null=True)
     seconds_left = models.FloatField(null=True, help_text="Of the timeout, while parked.")
@@ -140,6 +146,19 @@ class Run(models.Model):
     def is_over(self) -> bool:
         """Whether nothing more will happen."""
         return self.status in OVER
+
+
+class SuspendedRun(models.Model):
+    """A run that the suspension of its tenant has paused: what is resumed with the tenant, and nothing else."""
+
+    run = models.OneToOneField(Run, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=utc_now)
+
+    objects = TenantManager()
+
+    def __str__(self) -> str:
+        return f"suspended {self.run_id}"
 
 
 class TransactionIdField(models.BigIntegerField):  # type: ignore[type-arg]  # generic for mypy alone
@@ -252,6 +271,7 @@ class StreamTicket(models.Model):
     secret_hash = models.BinaryField(max_length=32, unique=True, editable=False)
     expires_at = models.DateTimeField()
     stream_until = models.DateTimeField(null=True, help_text="When the time of the token it was made with is over.")
+    secret_number = models.PositiveIntegerField(null=True, help_text="With which secret of the key it was made.")
 
     objects = TenantManager()
 

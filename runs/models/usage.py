@@ -1,5 +1,8 @@
 """Rows of usage: tokens and cost of model calls, and holds for those in flight."""
 
+from typing import Final
+from uuid import UUID
+
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -22,7 +25,7 @@ class UsageEntry(models.Model):
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
     run_id = models.UUIDField()
-    seq = models.PositiveIntegerField(help_text="The event of the run that tells of it.")
+    seq = models.PositiveIntegerField(help_text="The event of the run that reports it.")
     ordinal = models.PositiveIntegerField(help_text="Which call of that event.")
     at = models.DateTimeField()
     segment_id = models.CharField(max_length=64)
@@ -165,3 +168,45 @@ class ModelPrice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider} {self.model} from {self.valid_from:%Y-%m-%d}"
+
+
+class StartsOfDay(models.Model):
+    """Runs a tenant has started in a day (UTC), where its limit of a day is bounded."""
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField()
+    runs = models.PositiveIntegerField()
+
+    objects = TenantManager()
+
+    class Meta:
+        verbose_name_plural = "starts of days"
+        constraints = [models.UniqueConstraint(fields=["tenant", "day"], name="starts_of_day_once")]
+
+    def __str__(self) -> str:
+        return f"{self.runs} on {self.day}"
+
+
+BASE_SOURCE: Final = UUID(int=0)
+"""The source of what the hourly recount has found."""
+
+
+class StoragePart(models.Model):
+    """Bytes of journals and inputs of a tenant, of one source: a process that counts what it adds, or the recount.
+
+    What the tenant keeps is the sum of its rows. Those of processes are taken into the recount's.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    source = models.UUIDField()
+    bytes = models.BigIntegerField()
+
+    objects = TenantManager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "source"], name="storage_part_once")]
+
+    def __str__(self) -> str:
+        return f"{self.bytes} bytes of {self.source}"

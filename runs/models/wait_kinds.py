@@ -6,6 +6,8 @@ HUMAN: Final = "human"
 TIMER: Final = "timer"
 CALL: Final = "call"
 PLATFORM: Final = "platform"
+SLOT: Final = "slot"
+"""A due run's wait for room on a worker: told when it is read, in no journal."""
 CIRCUIT: Final = "circuit"
 PARKED: Final = frozenset({HUMAN, TIMER, CALL})
 """Kinds of waits that a step asks for: their steps are looked at when the time comes, also while the run is paused."""

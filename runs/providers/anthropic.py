@@ -5,16 +5,16 @@ from typing import Any, ClassVar, cast
 
 from kernel.types import Json
 from kernel.values import dump_json
-from runs.providers.answers import answer_schema, as_object
 from runs.providers.errors import ServiceError, failed
 from runs.providers.finish_reasons import FinishReasons
+from runs.providers.model_json import answer_schema, as_object
 from runs.providers.reading.members import holds_words, object_of, strictly_words_of, text_of
 from runs.providers.reading.message_events import PLACE, MessageEvents
-from runs.providers.reading.tool_calls import WrittenCall, read_tool_calls
+from runs.providers.reading.tool_calls import OPENING, WrittenCall, name_sent_back, read_tool_calls
 from runs.providers.reasoning import without_reasoning
+from runs.providers.sdk_provider import STREAM, Lacks, SdkProvider, has_no_stream
 from runs.providers.text_calls.calls import text_calls_in
-from runs.providers.text_calls.placing import TextCall
-from runs.providers.through_sdk import STREAM, Lacks, SdkProvider, has_no_stream
+from runs.providers.text_calls.intended_calls import TextCall
 from runs.providers.tokens import counted, estimated, whole_number
 from runs.step_api.language_models import (
     CompletionReply,
@@ -146,7 +146,10 @@ def _write_choices(request: CompletionRequest, lacks: Lacks) -> dict[str, Json]:
 
 
 def _write_turns(request: CompletionRequest) -> list[Json]:
-    """Write the turns of user and assistant: answers of tools are a user's, all of one turn together."""
+    """Write the turns of user and assistant: answers of tools are a user's, all of one turn together.
+
+    A user's comes first, as it has to.
+    """
     turns: list[Json] = []
     results: list[Json] = []
     for message in request.messages:
@@ -157,20 +160,22 @@ def _write_turns(request: CompletionRequest) -> list[Json]:
             continue
         results = []
         if message.role != "system" and (content := _write_content(message, request.model)):
+            if not turns and message.role == "assistant":
+                turns.append({"role": "user", "content": OPENING})
             turns.append({"role": message.role, "content": content})
     return turns
 
 
 def _write_content(message: Message, model: str) -> list[Json]:
-    """Write the blocks of a turn; an empty text is none."""
+    """Write the blocks of a turn; a blank text is none, and is refused as one."""
     kept = message.kept
     is_its_own = kept is not None and (kept.dialect, kept.model) == (DIALECT, model)
     content = list(cast("list[Json]", kept.parts["thoughts"])) if kept is not None and is_its_own else []
-    if message.text:
+    if message.text.strip():
         content.append({"type": "text", "text": message.text})
     for call in message.tool_calls:
         given = as_object(call.arguments)
-        content.append({"type": "tool_use", "id": call.call_id, "name": call.name, "input": given})
+        content.append({"type": "tool_use", "id": call.call_id, "name": name_sent_back(call.name), "input": given})
     return content
 
 

@@ -20,6 +20,8 @@ BESIDE: Final = "images"
 """Member in which OpenRouter has the pictures of a message."""
 MAX_LOOKS: Final = 64
 """Most times the arguments of a call are looked at for whether they are complete."""
+MAX_BESIDE: Final = 8
+"""Most choices beside the one that counts that are gathered; nobody asks for any."""
 REASONING: Final = ("reasoning_content", "reasoning")
 _THOUGHTS: Final = ("thinking", "reasoning")
 _OF_OTHERS: Final = ("message", "response", "candidates", "output", "generated_text", "completion", "delta", "done")
@@ -38,6 +40,8 @@ class Chunks:
     """An answer in pieces: all that ``OpenAIProvider`` reads of a message, gathered from the deltas."""
 
     def __init__(self, request: CompletionRequest) -> None:
+        self._request = request
+        self._beside: dict[tuple[str, int], Chunks] = {}
         self._model: str | None = None
         self._tools = [tool.name for tool in request.tools]
         self._usage: Json = None
@@ -59,16 +63,9 @@ class Chunks:
         self._usage = _later_of(self._usage, usage_of(event))
         choices = event.get("choices")
         if not choices:
-            self._ends.note_all(event)
-            if event.get("refusal"):
-                self._texts["refusal"].append(refusal_in(event))
-            if "choices" not in event and any(event.get(name) for name in _OF_OTHERS):
-                raise failed("LLM_REPLY_UNREADABLE")
-            return ""
-        choice = first_of(choices)
-        number = choice.get("index")
-        self._number = number if self._number is None else self._number
-        if number is not None and number != self._number:
+            return self._add_apart(event)
+        choice = self._own_of(choices)
+        if choice is None:
             return ""
         self._ends.note(event, choice, choice.get("delta"), choice.get("message"), choice.get("details"))
         delta = choice.get("delta") or {}
@@ -87,8 +84,10 @@ class Chunks:
         message["tool_calls"] = [call.whole() for call in self._calls]
         message["reasoning_details"] = self._details
         message[BESIDE] = [{"type": kind} for kind in self._left_out]
-        choice = {"message": message, **self._ends.written()}
-        return cast("Json", {"model": self._model, "usage": self._usage, "choices": [choice]})
+        choices = [{"index": self._number, "message": message, **self._ends.written()}]
+        for chunks in self._beside.values():
+            choices += object_of(chunks.answer(is_done=True))["choices"]
+        return cast("Json", {"model": self._model, "usage": self._usage, "choices": choices})
 
     @property
     def has_counted(self) -> bool:
@@ -103,6 +102,33 @@ class Chunks:
     @property
     def _has_begun(self) -> bool:
         return bool(self._calls or self._texts["content"])
+
+    def _add_apart(self, event: dict[str, Any]) -> str:
+        """Take what is told beside the choices."""
+        self._ends.note_all(event)
+        if event.get("refusal"):
+            self._texts["refusal"].append(refusal_in(event))
+        if "choices" not in event and any(event.get(name) for name in _OF_OTHERS):
+            raise failed("LLM_REPLY_UNREADABLE")
+        return ""
+
+    def _own_of(self, choices: Any) -> dict[str, Any] | None:
+        """Give the piece of the choice that came first; those of others are gathered beside it."""
+        least = first_of(choices)
+        self._number = least.get("index") if self._number is None else self._number
+        if len(choices) == 1 and least.get("index") in (None, self._number):
+            return least
+        own = next((one for one in choices if one.get("index") in (None, self._number)), None)
+        for place, choice in enumerate(choices):
+            if choice is not own:
+                number = choice.get("index")
+                self._add_beside((str(number), place if number in (None, self._number) else -1), choice)
+        return own
+
+    def _add_beside(self, key: tuple[str, int], choice: dict[str, Any]) -> None:
+        """Take a piece of a choice beside this one: some gateways have words and calls in two."""
+        if key in self._beside or len(self._beside) < MAX_BESIDE:
+            self._beside.setdefault(key, Chunks(self._request)).add({"choices": [choice]})
 
     def _add_delta(self, delta: Any) -> str:
         if not isinstance(delta, dict):
@@ -238,6 +264,8 @@ def first_of(choices: Any) -> dict[str, Any]:
     Raises:
         StepFailed: LLM_REPLY_UNREADABLE: there is none.
     """
+    if isinstance(choices, list) and len(choices) == 1 and isinstance(choices[0], dict):
+        return choices[0]
     if not isinstance(choices, list) or not choices or not all(isinstance(one, dict) for one in choices):
         raise failed("LLM_REPLY_UNREADABLE")
     return min(choices, key=lambda one: one["index"] if type(one.get("index")) is int else 0)
@@ -281,7 +309,7 @@ def refusal_in(message: Mapping[str, Any]) -> str:
 
 
 def left_out_of(message: Mapping[str, Any]) -> list[str]:
-    """Name the kinds of parts that are no text, such as pictures: a step's answer cannot hold them."""
+    """Name the kinds of parts that are not text, such as pictures: a step's answer cannot hold them."""
     content, beside = message.get("content"), message.get(BESIDE)
     parts = [*(content if isinstance(content, list) else ()), *(beside if isinstance(beside, list) else ())]
     kinds = [part.get("type") for part in parts if isinstance(part, dict) and not isinstance(part.get("text"), str)]

@@ -49,7 +49,7 @@ def decode_bytes(content: bytes) -> bytes:
         return b""
 
 
-def mended(value: Any) -> Any:
+def storable_text(value: Any) -> Any:
     """Replace what no text may hold that is kept: NUL, and halves of characters. Models write them now and then."""
     try:
         if b"\\u0000" not in orjson.dumps(value):
@@ -77,7 +77,7 @@ def unfinished(text: str) -> int:
 
 
 def _decode(content: bytes) -> Json:
-    return normalise(mended(load_json(content)), big_integers="text")
+    return normalise(storable_text(load_json(content)), big_integers="text")
 
 
 def _mended(value: Any) -> Any:

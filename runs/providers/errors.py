@@ -1,8 +1,8 @@
 """Failures of language models: their codes, and the rules that map a service's answer to a code."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from kernel.egress import OF_TRUST, ConnectionFailed, DeadlineExceeded, EgressBlocked
 from kernel.errors import LlmteamError
@@ -36,22 +36,23 @@ FACTS: Mapping[str, ErrorFact] = {
     ),
     "LLM_REPLY_UNREADABLE": ErrorFact("The answer is not in the format of this provider.", retryable=True),
 }
-MOVED = (
-    "The model service leads elsewhere, where the question would be lost; the connection has to name the new address."
-)
+MOVED = "The model service redirects the request, which would lose it; set the new address in the connection."
 """The sentence of LLM_API_NOT_FOUND where the service names another address."""
-FORBIDDEN = "The model service does not allow the connection this call."
+FORBIDDEN = "The model service does not permit this call with the connection's credentials."
 """The sentence of LLM_AUTH_FAILED where the credentials are known, and it is something else."""
 
 
 _UNSUPPORTED = re.compile(
     r"unsupported|not.support|deprecated|only the default|unrecognized|unknown|unexpected|not permitted"
-    r"|cannot both be|only (?:\w+\s?=\s?)?[\d.]+ (?:is|are) (?:allowed|supported)|roles are supported",
+    r"|cannot both be|may only be set to 1|only (?:\w+\s?=\s?)?[\d.]+ (?:is|are) (?:allowed|supported)"
+    r"|roles are supported",
     re.IGNORECASE,
 )
 _OF_THIS_SCHEMA = re.compile(
     r"json.?schema.{0,20}(?:error|conversion)|invalid schema|\$ref|function calling with|combined with", re.IGNORECASE
 )
+_LONG_ENOUGH = 12
+"""Letters of a prompt that an error quotes; shorter ones may be the service's own words."""
 _PER_MINUTE = re.compile(r"per[ _-]?(?:second|minute)|\b[rt]pm\b", re.IGNORECASE)
 _PER_DAY = re.compile(r"per[ _-]?(?:day|month)", re.IGNORECASE)
 
@@ -85,6 +86,13 @@ class ServiceError:
         """Whether the parameter is not taken at all, rather than this value of it, or this schema."""
         is_unsupported = _UNSUPPORTED.search(" ".join((*self.names, self.text))) is not None
         return is_unsupported and _OF_THIS_SCHEMA.search(self.text) is None
+
+    def without(self, sent: Iterable[str]) -> "ServiceError":
+        """Give what the service says itself: a prompt that it quotes complains of nothing."""
+        text = self.text
+        for quoted in sent:
+            text = text.replace(quoted, " ") if len(quoted) >= _LONG_ENOUGH else text
+        return replace(self, text=text)
 
 
 _NOT_FOUND = "not_found_error"

@@ -12,7 +12,7 @@ from kernel.errors import LlmteamError
 from kernel.values import load_json
 from runs.providers.decoding import decode_answer
 from runs.providers.errors import failed
-from runs.providers.reading_turns import reading_turn
+from runs.providers.stream_turns import stream_turn
 from runs.providers.tokens import BYTES_PER_TOKEN
 from runs.step_api.base import StepFailed
 
@@ -100,7 +100,7 @@ class EventStream:
         async for contents in split_events(pieces):
             since_turn += len(contents)
             if since_turn >= EVENTS_AT_ONCE:
-                await reading_turn(self._tenant)
+                await stream_turn(self._tenant)
                 since_turn = len(contents)
             events, failure = self._read(contents, has_begun=has_begun)
             if events:

@@ -4,13 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
+from operator import eq
 from typing import Any, ClassVar, cast
 
 import httpx
 
 from kernel.types import Json
 from kernel.values import dump_json
-from runs.providers.answers import answer_schema, as_object
 from runs.providers.chunks import (
     CALLS,
     DIALECT,
@@ -26,12 +26,14 @@ from runs.providers.chunks import (
     usage_of,
     written_calls,
 )
-from runs.providers.errors import ServiceError, failed
+from runs.providers.errors import ServiceError, code_of, failed
 from runs.providers.finish_reasons import FinishReasons
-from runs.providers.reading.members import holds_words, object_of, text_of
+from runs.providers.model_json import answer_schema, as_object
+from runs.providers.reading.members import holds_words, members_of, object_of, text_of
+from runs.providers.reading.tool_calls import in_turns, name_sent_back
 from runs.providers.reasoning import without_end_marks, without_reasoning
+from runs.providers.sdk_provider import REFUSED, STREAM, Lacks, SdkProvider, has_no_stream
 from runs.providers.text_calls.calls import text_calls_in
-from runs.providers.through_sdk import REFUSED, STREAM, Lacks, SdkProvider, has_no_stream
 from runs.providers.tokens import counted, estimated, whole_number
 from runs.step_api.language_models import (
     CompletionReply,
@@ -48,8 +50,11 @@ _NO_SYSTEM = re.compile(
     r"system.{0,40}(?:not|un)\W?.{0,10}support|(?:not|un)\W?.{0,10}support.{0,20}system|developer instruction",
     re.IGNORECASE | re.DOTALL,
 )
-_NEEDS_TURNS = re.compile(r"roles must alternate|only user and assistant roles", re.IGNORECASE)
-"""Templates of models without a system role say so where a system prompt is the first turn."""
+_NEEDS_TURNS = re.compile(
+    r"roles must alternate|only user and assistant roles|system message must be (?:at the beginning|(?:the )?first)",
+    re.IGNORECASE,
+)
+"""Templates of models say so where a system prompt is the first turn, or is not, or one speaks twice."""
 _NO_SCHEMA = re.compile(
     r"json.?schema|grammar|response mime type|json mode cannot be combined|failed to generate json"
     r"|can handle the requested parameters",
@@ -59,6 +64,7 @@ _NO_SCHEMA = re.compile(
 _NO_ROUTE = httpx.codes.NOT_FOUND
 """Status of a gateway whose services all lack something."""
 _LIMITS = ("max_completion_tokens", "max_tokens")
+_COUNTS = (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"), ("total_tokens",))
 
 
 class OpenAIProvider(SdkProvider):
@@ -102,15 +108,15 @@ class ChatCompletions:
 
     def read(self, answer: Json, request: CompletionRequest, request_id: str | None) -> CompletionReply:
         """Read an answer."""
-        choice, message = _first_choice(answer)
+        choices, message = _read_choices(answer)
         whole = object_of(answer)
         calls, is_lost = read_calls(message, request)
         content, thought = read_content(message.get("content"))
         text, thoughts = without_reasoning(content)
         reasoning = separate_reasoning(message) or thought or thoughts
         ends = FinishReasons(PLACE, request.stop)
-        ends.note_all(whole)
-        ends.note_all(choice)
+        for members in (whole, *choices):
+            ends.note_all(members)
         spoken = text_calls_in(text, request, has_calls=bool(calls) or is_lost)
         text = without_end_marks(spoken.text)
         calls = calls or read_calls({"tool_calls": spoken.written()}, request)[0]
@@ -147,32 +153,33 @@ class ChatCompletions:
     def missing(self, service_error: ServiceError, body: Mapping[str, Json], lacks: Lacks) -> str | None:
         """Tell which part of a refused request can be left out or written otherwise."""
         wanted = body.get("response_format")
-        if isinstance(wanted, dict):
-            kind = str(wanted["type"])
-            is_lost = service_error.status == httpx.codes.INTERNAL_SERVER_ERROR
-            is_refused = (
-                service_error.status in (*REFUSED, _NO_ROUTE) and _NO_SCHEMA.search(service_error.text) is not None
-            )
-            if is_lost or is_refused or service_error.is_about("response_format") or service_error.is_about(kind):
-                return kind
+        kind = str(wanted["type"]) if isinstance(wanted, dict) else None
+        if kind is not None and _is_about_format(service_error, kind):
+            return kind
         if body.get("stream") and has_no_stream(service_error):
             return STREAM
         if "system" not in lacks and service_error.status in REFUSED and _has_no_system(service_error, body):
             return "system"
-        if not service_error.is_for_good:
-            return None
         for name in (self._limits[0], "temperature", "top_p", "stream_options"):
-            if name in body and service_error.is_about(name):
+            if name in body and service_error.is_for_good and service_error.is_about(name):
                 return name
-        return None
+        # Many words against a schema are a service's own, and some say nothing at all.
+        return kind if code_of(service_error) == "LLM_BAD_REQUEST" else None
+
+
+def _is_about_format(service_error: ServiceError, kind: str) -> bool:
+    is_lost = service_error.status == httpx.codes.INTERNAL_SERVER_ERROR
+    is_refused = service_error.status in (*REFUSED, _NO_ROUTE) and _NO_SCHEMA.search(service_error.text) is not None
+    return is_lost or is_refused or service_error.is_about("response_format") or service_error.is_about(kind)
 
 
 def _has_no_system(service_error: ServiceError, body: Mapping[str, Json]) -> bool:
     """Tell whether the model has no system role: services say so, or what its template says of other turns."""
     if _NO_SYSTEM.search(service_error.text):
         return True
-    turns = cast("list[dict[str, Json]]", body["messages"])
-    return _NEEDS_TURNS.search(service_error.text) is not None and any(turn["role"] == "system" for turn in turns)
+    roles = [turn["role"] for turn in cast("list[dict[str, Json]]", body["messages"])]
+    is_odd = "system" in roles or roles[0] == "assistant" or any(map(eq, roles, roles[1:]))
+    return is_odd and _NEEDS_TURNS.search(service_error.text) is not None
 
 
 def _turns(request: CompletionRequest, lacks: Lacks) -> list[Message]:
@@ -188,10 +195,8 @@ def _turns(request: CompletionRequest, lacks: Lacks) -> list[Message]:
     if "system" not in lacks:
         return turns
     system = "\n\n".join(message.text for message in turns if message.role == "system")
-    turns = [message for message in turns if message.role != "system"]
-    place = next((place for place, message in enumerate(turns) if message.role == "user"), None)
-    if place is None:
-        return [Message("user", system), *turns] if system else turns
+    turns = in_turns(message for message in turns if message.role != "system")
+    place = next(place for place, message in enumerate(turns) if message.role == "user")
     turns[place] = replace(turns[place], text=f"{system}\n\n{turns[place].text}" if system else turns[place].text)
     return turns
 
@@ -209,7 +214,7 @@ def _write_message(message: Message, model: str) -> dict[str, Json]:
                 "id": call.call_id,
                 "type": "function",
                 "function": {
-                    "name": call.name,
+                    "name": name_sent_back(call.name),
                     "arguments": dump_json(as_object(call.arguments)),
                 },
                 **({"extra_content": extra} if extra else {}),
@@ -239,12 +244,25 @@ def _answer_format(asked: Mapping[str, Json], lacks: Lacks) -> Json:
     return None if "json_object" in lacks else {"type": "json_object"}
 
 
-def _first_choice(answer: Json) -> tuple[dict[str, Json], dict[str, Json]]:
-    choice = first_of(answer.get("choices") if isinstance(answer, dict) else None)
-    message = choice.get("message") or choice.get("delta")
+def _read_choices(answer: Json) -> tuple[list[dict[str, Json]], dict[str, Json]]:
+    """Give the first choice and its message, with the calls of another where it has none: nobody asks for several."""
+    choices = answer.get("choices") if isinstance(answer, dict) else None
+    choice = first_of(choices)
+    message = _message_of(choice)
     if not isinstance(message, dict):
         raise failed("LLM_REPLY_UNREADABLE")
-    return choice, message
+    if written_calls(message):
+        return [choice], message
+    others = ((one, members_of(_message_of(one))) for one in cast("list[dict[str, Json]]", choices))
+    for other, said in others:
+        if calls := written_calls(said):
+            content = message.get("content") or said.get("content")
+            return [choice, other], {**message, "content": content, "tool_calls": cast("Json", calls)}
+    return [choice], message
+
+
+def _message_of(choice: Mapping[str, Json]) -> Json:
+    return choice.get("message") or choice.get("delta")
 
 
 def _kept(message: Mapping[str, Json], request: CompletionRequest) -> Kept | None:
@@ -257,13 +275,25 @@ def _kept(message: Mapping[str, Json], request: CompletionRequest) -> Kept | Non
 
 
 def _read_usage(usage: Any) -> TokenCount | None:
+    """Read a count.
+
+    What was thought is counted too where it stands beside the answer's tokens: by itself, or only in the total, unless
+    that has the part of the prompt beyond its parts that was kept.
+    """
     if not isinstance(usage, dict):
         return None
-    read = next((usage[name] for name in ("prompt_tokens", "input_tokens") if usage.get(name) is not None), None)
-    written = next(
-        (usage[name] for name in ("completion_tokens", "output_tokens") if usage.get(name) is not None), None
-    )
+    read, written, total = (whole_number(_told(usage, names)) for names in _COUNTS)
+    if read is None or (written is None and total is None):
+        return None
     if written is None:
-        given, total = whole_number(read), whole_number(usage.get("total_tokens"))
-        written = None if given is None or total is None else total - given
-    return counted(read, written)
+        return counted(read, cast("int", total) - read)
+    thought = whole_number(members_of(usage.get("completion_tokens_details")).get("reasoning_tokens")) or 0
+    kept = whole_number(members_of(usage.get("prompt_tokens_details")).get("cached_tokens"))
+    beyond = (total or 0) - read - written
+    if beyond > 0 and beyond == kept:
+        return counted(read + beyond, written)
+    return counted(read, written + max(beyond, thought if thought > written else 0, 0))
+
+
+def _told(usage: Mapping[str, Any], names: Sequence[str]) -> Any:
+    return next((usage[name] for name in names if usage.get(name) is not None), None)

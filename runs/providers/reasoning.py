@@ -75,7 +75,7 @@ def _closer_at(text: str) -> str | None:
     return next((closer for opener, closer in _TAGS if text.startswith(opener)), None)
 
 
-class Speech:
+class VisibleText:
     """Text of an answer while it arrives: without reasoning at its beginning, without halves of characters."""
 
     def __init__(self) -> None:

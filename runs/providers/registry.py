@@ -129,14 +129,14 @@ def collect_providers(listed: list[tuple[str, str, object]]) -> dict[str, Provid
         listed: Of each its name, where it is listed (errors name it), and the class.
 
     Raises:
-        ImproperlyConfigured: One is no provider, or repeats a name.
+        ImproperlyConfigured: One is not a provider, or repeats a name.
     """
     found: dict[str, ProviderFactory] = {}
     for name, place, factory in listed:
         if name in found:
             raise ImproperlyConfigured(f"{place} repeats the provider '{name}'.")
         if not callable(factory) or not callable(getattr(factory, "complete", None)):
-            raise ImproperlyConfigured(f"{place} is no provider: a class with a method 'complete' is expected.")
+            raise ImproperlyConfigured(f"{place} is not a provider: a class with a method 'complete' is expected.")
         if not hasattr(factory, "default_base_url"):
             raise ImproperlyConfigured(f"{place} has no attribute 'default_base_url'.")
         found[name] = cast("ProviderFactory", factory)

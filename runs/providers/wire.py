@@ -20,7 +20,7 @@ from kernel.types import Json
 from runs.providers.error_formats import error_in, read_service_error
 from runs.providers.errors import FORBIDDEN, MOVED, ServiceError, code_of, failed, failure_on_the_way
 from runs.providers.event_stream import EventStream
-from runs.providers.quoting import quotable, quotable_place
+from runs.providers.quotable_words import quotable_place, quotable_words
 from runs.providers.reading.members import reading
 from runs.step_api.base import StepFailed
 from runs.step_api.retry_after import asked_wait, seconds_to_wait
@@ -33,7 +33,7 @@ _LEADING_ON = frozenset((httpx.codes.TEMPORARY_REDIRECT, httpx.codes.PERMANENT_R
 """Redirects that keep method and body; the others turn a question into a GET that asks nothing."""
 
 
-class Rejected(Exception):
+class ServiceRejected(Exception):
     """The service answered with an error.
 
     Attributes:
@@ -65,7 +65,7 @@ class WireAnswer:
         if kind := self.response.headers.get("content-type"):
             shown["content_type"] = kind[:100]
         beginning = self.stream.beginning.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
-        if words := quotable(beginning, self.response.request):
+        if words := quotable_words(beginning, self.response.request):
             shown["beginning"] = words
         return shown
 
@@ -113,7 +113,7 @@ class Wire:
 
         Raises:
             Rejected: The service answered with an error, before the block or amid the events.
-            StepFailed: No answer, or one that is no JSON.
+            StepFailed: No answer, or one that is not JSON.
         """
         more: dict[str, Any] = {"cast_to": object, "stream": True, "stream_cls": self._sdk.AsyncStream[object]}
         with self._our_errors():
@@ -173,6 +173,9 @@ class Wire:
             raise _rejected(response.status_code, error.body, response.request, response) from None
         except self._sdk.APIConnectionError as error:
             cause = error.__cause__
+            status = getattr(cause, "answered_with", None)
+            if status is not None and httpx.codes.is_error(status):
+                raise _rejected(status, None, error.request, None) from None
             raise (
                 failure_on_the_way(cause) if isinstance(cause, LlmteamError) else failed("LLM_CONNECTION_FAILED")
             ) from None
@@ -214,12 +217,12 @@ def _moved(response: httpx.Response) -> StepFailed:
     return failed("LLM_API_NOT_FOUND", sentence=MOVED, details=details)
 
 
-def _rejected(status: int, body: object, request: httpx.Request, response: httpx.Response | None) -> Rejected:
+def _rejected(status: int, body: object, request: httpx.Request, response: httpx.Response | None) -> ServiceRejected:
     with reading():
         service_error = read_service_error(status, body)
     code = code_of(service_error)
     details: dict[str, Json] = {"status": service_error.status} if service_error.status >= 300 else {}
-    if service_error.text and (words := quotable(service_error.text, request)) is not None:
+    if service_error.text and (words := quotable_words(service_error.text, request)) is not None:
         details["provider_message"] = words
     is_limit = code == "LLM_RATE_LIMITED"
     headers: Mapping[str, str] = {} if response is None else response.headers
@@ -232,4 +235,4 @@ def _rejected(status: int, body: object, request: httpx.Request, response: httpx
     )
     if headers.get(_SHOULD_RETRY) == "false":
         failure.retryable = False
-    return Rejected(service_error, failure)
+    return ServiceRejected(service_error, failure)

@@ -19,7 +19,7 @@ _SIGNED: Final = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{32})\.([^.]{1,64})\.([0-
 
 @dataclass(frozen=True, slots=True)
 class ResumeLink:
-    """Target of a link: a step of a run, and the place of its activation (``runs.core.places``)."""
+    """Target of a link: a step of a run, and the place of its activation (``runs.core.call_places``)."""
 
     tenant_id: UUID
     run_id: UUID

@@ -17,7 +17,7 @@ from kernel.types import Json
 from kernel.values import check_size, pointer_of
 from runs.commands import signal_run
 from runs.core import EventType
-from runs.core.places import is_same_place
+from runs.core.call_places import is_same_place
 from runs.errors import CallRefused, LinkOver, LinkUnknown, TooManyEarlyCalls
 from runs.metrics import CALLS
 from runs.models import Run, RunEvent, Signal, SignalKind
@@ -81,7 +81,7 @@ def take_call(*, link: ResumeLink, body: Json, is_form: bool = False) -> CallRec
     return reception
 
 
-def look_at_call(*, link: ResumeLink) -> CallReceipt:
+def preview_call(*, link: ResumeLink) -> CallReceipt:
     """Say what a call would do now; changes nothing.
 
     Raises:
@@ -136,7 +136,7 @@ def _decide(run: Run, link: ResumeLink) -> CallReceipt:
             return CallReceipt.RESUMED
         raise LinkOver("The time for this call has passed.")
     if waits or unread:
-        raise LinkOver("Somebody has called already, or the run has gone on without.")
+        raise LinkOver("Somebody has called already, or the run has continued without a call.")
     if run.signals.filter(kind=SignalKind.EARLY_CALL, applied_seq=None).count() >= MAX_EARLY_CALLS:
         raise TooManyEarlyCalls
     return CallReceipt.KEPT

@@ -13,7 +13,7 @@ from foundation.request_fields import Texts
 from kernel.errors import LlmteamError
 from runs.metrics import CALLS
 from runs.resuming.links import read_link
-from runs.resuming.services import CallReceipt, look_at_call, take_call
+from runs.resuming.services import CallReceipt, preview_call, take_call
 from tenants.content_security import policy
 
 _STATUSES: Final = {CallReceipt.RESUMED: 200, CallReceipt.KEPT: 202}
@@ -31,7 +31,7 @@ class ResumeView(APIView):
         """Show what a call would do; nothing is changed, however often mail scanners and browsers look."""
         status, reception, detail = 200, "", ""
         try:
-            reception = look_at_call(link=read_link(token))
+            reception = preview_call(link=read_link(token))
         except LlmteamError as error:
             status, detail = error.status, error.detail
         variables = {"reception": reception, "detail": detail}

@@ -73,7 +73,7 @@ def checked_failure(step_type: StepType, failure: StepFailed) -> StepFailed:
     elif _ENGINE_ONLY.fullmatch(failure.code) and failure.code != ANSWER_INVALID:
         wrong = f"failed with the code {failure.code}, which only the platform gives"
     elif seconds is not None and not math.isfinite(seconds):
-        wrong = f"failed with retry_after_seconds {seconds!r}, which is no number of seconds"
+        wrong = f"failed with retry_after_seconds {seconds!r}, which is not a number of seconds"
     if not wrong:
         return failure
     refused = _invalid(step_type, wrong)

@@ -22,7 +22,7 @@ from runs.step_api.recorded_calls import RecordedCall
 from runs.step_api.resources import Budget, Client, Endpoint, Hold, LanguageModel, Price, Prompt, Usage
 from runs.work.functions import FUNCTIONS
 from segments.catalog import Effect, ExpressionText, Port, StepConfig, StepType
-from segments.expressions import Account, ExpressionError, Names
+from segments.expressions import ExpressionError, FuelAccount, Names
 
 MIN_WAIT_SECONDS: Final = 0.05
 IN_DOUBT: Final = "The call may have had its effect, so it is not made again: see whether it had."
@@ -154,6 +154,10 @@ def _stream_nowhere(text: str) -> None:
     """Stand in where nobody follows."""
 
 
+def _begin_nowhere() -> None:
+    """Stand in where nobody follows."""
+
+
 async def _commit_nothing() -> None:
     """Stand in where there is no journal."""
 
@@ -170,7 +174,7 @@ async def compute_here(function: str, arguments: Mapping[str, Any], names: Names
         name: value.read(limit=len(value.text)) if isinstance(value, JsonText) else value
         for name, value in (found or {}).items()
     }
-    return FUNCTIONS[function](arguments, with_names(names, made), Account())
+    return FUNCTIONS[function](arguments, with_names(names, made), FuelAccount())
 
 
 def with_names(names: Names, found: Found | None) -> Names:
@@ -187,7 +191,8 @@ class StepCall:
     ``names`` is the scope for expressions. ``deadline`` is when the attempt or the run is over, by ``time.monotonic``.
     ``reserve`` asks the budgets for room before each call of a model, for what that call may take at most; it raises
     StepFailed BUDGET_EXCEEDED or PRICE_UNKNOWN. What the call took goes into ``usage`` before the next is asked for.
-    ``stream`` sends text to whoever follows the run live, best effort. ``gates`` is what every call to the outside
+    ``stream`` sends text to whoever follows the run live, best effort; ``begin_text`` says that what follows is another
+    text, such as a second answer, and no continuation. ``gates`` is what every call to the outside
     passes; middleware adds to it. ``usage`` is what model calls took so far; it is journalled with the attempt's
     outcome, whatever that is. ``commit`` returns when all that was recorded is committed. ``is_in_doubt``: a call that
     may not be made twice was sent, and its answer has not come; an attempt that ends so is not made again.
@@ -216,6 +221,7 @@ class StepCall:
     abandoned: asyncio.Event = field(default_factory=asyncio.Event)
     reserve: Callable[[Hold], Awaitable[None]] = field(default=_reserve_nothing)
     stream: Callable[[str], None] = field(default=_stream_nowhere)
+    begin_text: Callable[[], None] = field(default=_begin_nowhere)
     gates: "list[Gate]" = field(default_factory=list)
     usage: list[Usage] = field(default_factory=list)
     computing: Compute = field(default=compute_here)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from kernel.crypto import CannotOpen
+from kernel.crypto import SealBroken
 from kernel.egress import Cookie, CookieStore, merge_cookies
 from kernel.types import Json
 from tenants.sealing import key_ring, place_of
@@ -15,7 +15,7 @@ from tenants.sealing import key_ring, place_of
 COOKIES: Final = "cookies"
 """Member of an action's payload: ``connection``, ``kept`` (how many), ``sealed`` (what changed), ``dropped``."""
 SEALED: Final = "sealed"
-Kept = Mapping[str, tuple[Cookie, ...] | CannotOpen]
+Kept = Mapping[str, tuple[Cookie, ...] | SealBroken]
 """Cookies by connection; where they cannot be opened, why not."""
 _MEMBERS: Final = frozenset(Cookie.__dataclass_fields__)
 
@@ -37,11 +37,11 @@ class AttemptCookies:
         """Give those of a connection.
 
         Raises:
-            CannotOpen: They were sealed with a key this process has not.
+            SealBroken: They were sealed with a key this process has not.
         """
         if ref not in self._stores:
             kept = self._kept.get(ref, ())
-            if isinstance(kept, CannotOpen):
+            if isinstance(kept, SealBroken):
                 raise kept
             self._stores[ref] = CookieStore(kept)
         return self._stores[ref]
@@ -73,11 +73,11 @@ class RunCookies:
             return
         ref, sealed = found
         kept = self._kept.get(ref, ())
-        if isinstance(kept, CannotOpen):
+        if isinstance(kept, SealBroken):
             return
         try:
             news = _read(key_ring().open(sealed, place=_place(self.tenant_id, self.run_id, ref)))
-        except CannotOpen as error:
+        except SealBroken as error:
             self._kept = {**self._kept, ref: error}
         else:
             self._kept = {**self._kept, ref: merge_cookies(kept, news)}
@@ -101,7 +101,7 @@ def sealed_again(payload: Mapping[str, Json], *, tenant_id: UUID, source: UUID, 
     ref, sealed = found
     try:
         text = key_ring().open(sealed, place=_place(tenant_id, source, ref))
-    except CannotOpen:
+    except SealBroken:
         return dict(payload)
     return {**payload, COOKIES: {**cookies, SEALED: key_ring().seal(text, place=_place(tenant_id, run_id, ref))}}
 

@@ -12,7 +12,8 @@ _EPOCH_SECONDS: Final = 100_000_000
 """A number beyond it is a time: years of waiting are not meant."""
 _EPOCH_MILLISECONDS: Final = 100_000_000_000
 _LONGEST: Final = 1_000
-_NUMBER: Final = re.compile(r"[0-9]{1,13}(?:\.[0-9]{1,9})?")
+_MOST_SECONDS: Final = 1e9
+_NUMBER: Final = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,9})?")
 _LENGTH: Final = re.compile(
     r"(?:pt)?(?:([0-9]{1,4}) ?h(?:(?:ou)?rs?)?,? ?)?(?:([0-9]{1,6}) ?m(?:in(?:ute)?s?)?,? ?)?"
     r"(?:([0-9]{1,9}(?:\.[0-9]{1,9})?) ?s(?:ec(?:ond)?s?)?,? ?)?(?:([0-9]{1,9}) ?m(?:illi)?s(?:ec(?:ond)?s?)?)?",
@@ -122,7 +123,7 @@ def _of_number(number: float) -> float:
     if number < _EPOCH_SECONDS:
         return number
     moment = number / 1_000 if number >= _EPOCH_MILLISECONDS else number
-    return max(0.0, moment - utc_now().timestamp())
+    return min(max(0.0, moment - utc_now().timestamp()), _MOST_SECONDS)
 
 
 def _moment(text: str) -> datetime | None:

@@ -13,14 +13,14 @@ from segments.expressions import ExpressionError
 class ConditionConfig(StepConfig, json_schema_extra={"anyOf": [{"required": ["expression"]}, {"required": ["field"]}]}):
     """An expression; or a field, an operator and a value, as canvases with forms write it."""
 
-    expression: Annotated[str | None, ExpressionText()] = Field(None, description="Expression that decides the way")
+    expression: Annotated[str | None, ExpressionText()] = Field(None, description="Expression that chooses the branch")
     field: Annotated[str | None, ExpressionText()] = Field(
-        None, description="What to look at, instead of an expression"
+        None, description="Field to look at, instead of an expression"
     )
     operator: str = Field("equals", description="How to compare the field with the value")
-    value: Any = Field(None, description="What to compare the field with")
-    true_branch: str | None = Field(None, description="Step an edge without from_port leads to when it holds")
-    false_branch: str | None = Field(None, description="Step an edge without from_port leads to when it does not")
+    value: Any = Field(None, description="Value to compare the field with")
+    true_branch: str | None = Field(None, description="Target of edges without from_port when the condition holds")
+    false_branch: str | None = Field(None, description="Target of edges without from_port when it does not hold")
 
     @field_validator("operator")
     @classmethod

@@ -19,7 +19,7 @@ class FailConfig(StepConfig):
 
     code: str = Field(description="The error's code, in capitals: ORDER_REFUSED", pattern="^[A-Z][A-Z0-9_]*$")
     message: str | None = Field(None, description="The error's message: one sentence for people")
-    details: dict[str, Any] | None = Field(None, description="More of it, for programs")
+    details: dict[str, Any] | None = Field(None, description="Further details, for programs")
 
     @field_validator("code")
     @classmethod
@@ -42,7 +42,7 @@ class FailRun(StepHandler):
         icon="octagon-x",
         color="#E74C3C",
         config=FailConfig,
-        input_ports=(Port("input", "any", "What the message may speak of"),),
+        input_ports=(Port("input", "any", "Data the message may use"),),
         output_ports=(),
         effect=Effect.PURE,
         role=Role.END,

@@ -25,7 +25,8 @@ _NOTHING_ASKED: Final = (
 )
 
 _SAY_IF_KEYS: Final = (
-    "have the server find what comes twice; with `honours_idempotency_key: true` in the connection's `options` a call "
+    "have the server recognise repeated requests; with `honours_idempotency_key: true` in the connection's "
+    "`options` a call "
     "whose answer did not come is made again with its key"
 )
 
@@ -72,8 +73,9 @@ def _unrepeated(config: Mapping[str, Json]) -> tuple[Remark, ...]:
 
 def _may_repeat(tool: Mapping[str, Json], effect: str) -> str:
     return (
-        f"When the step is tried again, a {effect} of the tool {tool.get('name')} that was made is told to the "
-        "model and not made again; but one with other arguments is another call, though the model may mean the same."
+        f"When the step is tried again, a {effect} of the tool {tool.get('name')} that was made is reported to the "
+        "model and not repeated; but a call with other arguments counts as another one, even if the model means the "
+        "same."
     )
 
 
@@ -88,7 +90,7 @@ class LlmAgent(StepHandler):
         icon="robot",
         color="#4A90D9",
         config=LlmAgentConfig,
-        input_ports=(Port("input", "object", "What the prompt may name", takes_any=True),),
+        input_ports=(Port("input", "object", "Data the prompt may use", takes_any=True),),
         output_ports=(
             Port("output", "string", "The model's answer"),
             Port(
@@ -156,6 +158,7 @@ async def _opening(call: StepCall, config: LlmAgentConfig) -> tuple[list[Message
         history.append(Message("user", asked or ""))
     if history[-1].role != "user" or not history[-1].text.strip():
         raise StepFailed("PROMPT_EMPTY", _NOTHING_ASKED)
+    history = [message for message in history if message.text.strip()]  # services refuse turns that say nothing
     messages = [Message("system", system)] if system else []
     return [*messages, *history], name
 

@@ -67,7 +67,7 @@ class ParallelSplit(StepHandler):
         """Give every branch what it is to work on.
 
         Raises:
-            StepFailed: ``items`` failed, is no list, or is too long; COMPUTE_LIMIT.
+            StepFailed: ``items`` failed, is not a list, or is too long; COMPUTE_LIMIT.
         """
         config = call.config
         if not isinstance(config, ParallelSplitConfig):

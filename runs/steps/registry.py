@@ -86,7 +86,7 @@ def registry() -> StepRegistry:
     """Give the registry of this process, made at first use.
 
     Raises:
-        ImproperlyConfigured: A listed class is not there, is no step type, or repeats a type id.
+        ImproperlyConfigured: A listed class is not there, is not a step type, or repeats a type id.
     """
     return build_registry(_listed())
 
@@ -101,7 +101,7 @@ def build_registry(classes: Mapping[str, object]) -> StepRegistry:
         The registry, in the order of the classes.
 
     Raises:
-        ImproperlyConfigured: A class is no step type, has no handler, or repeats a type id.
+        ImproperlyConfigured: A class is not a step type, has no handler, or repeats a type id.
     """
     step_types: dict[str, StepType] = {}
     handlers: dict[str, StepHandler] = {}

@@ -26,7 +26,7 @@ class Call(BaseModel):
     answer_schema: dict[str, Any] | None = Field(
         None,
         alias="schema",
-        description="JSON Schema of the body; whoever sends another is told so, and may call again",
+        description="JSON Schema of the body; a call with another body is refused, and may be repeated",
     )
 
     @field_validator("answer_schema")
@@ -46,7 +46,7 @@ class WaitConfig(StepConfig):
     seconds: float | None = Field(None, gt=0, le=MAX_SECONDS, description="For how many seconds")
     until: str | None = Field(
         None,
-        description="Until which time: 2026-12-24T18:00:00+01:00, with its zone; one that is over waits for nothing",
+        description="Until which time: 2026-12-24T18:00:00+01:00, with its zone; a time in the past does not wait",
     )
 
     call: Call | None = Field(None, description="For a call of `steps.<id>.resume_url`, whose body is the output")
@@ -81,7 +81,7 @@ class WaitStep(StepHandler):
         icon="clock",
         color="#9B59B6",
         config=WaitConfig,
-        input_ports=(Port("input", "any", "What is passed on"),),
+        input_ports=(Port("input", "any", "Data to pass on"),),
         output_ports=(
             Port("output", "any", "The input, when the time has come; the body of the call"),
             Port("timeout", "object", "When nobody called in time", required=False),
@@ -137,5 +137,5 @@ def read_moment(text: str) -> datetime:
     except ValueError:
         raise ValueError("a time is written like 2026-12-24T18:00:00+01:00 or 2026-12-24T17:00:00Z") from None
     if moment.tzinfo is None:
-        raise ValueError("a time has its zone: 2026-12-24T18:00:00+01:00, or Z at its end for UTC")
+        raise ValueError("a time needs a zone: 2026-12-24T18:00:00+01:00, or Z at its end for UTC")
     return moment

@@ -60,7 +60,7 @@ class SegmentColumn:
 class UsageDayAdmin(SegmentColumn, ReadOnlyAdmin):
     """Usage of language models by tenant and day in the console."""
 
-    list_help = "What calls of language models took, by day (UTC), tenant, segment and model; in US dollars."
+    list_help = "Usage of language models by day (UTC), tenant, segment and model; cost in US dollars."
     list_before_template = "console/usage.html"
     list_display = ["day", "tenant", "segment", "provider", "model", "is_test", *(f"all_{n}" for n in _SUMMED)]
     list_filter = [

@@ -41,8 +41,8 @@ def check_room(account: BudgetAccount, asked: Hold) -> None:
     if asked.cost is None:
         raise StepFailed(
             PRICE_UNKNOWN,
-            f"The {_NAMES[account.scope]} is in US dollars, but nobody has said what this model costs; an operator can "
-            "enter its price.",
+            f"The {_NAMES[account.scope]} is in US dollars, but the price of this model is not known; an operator "
+            f"can enter it.",
             details={"scope": account.scope},
         )
     if spent.cost + held.cost + asked.cost > budget.cost:

@@ -1,18 +1,17 @@
 """Serializers of usage and limits."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import date
 from typing import Any, Final
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from foundation.request_fields import WordList
+from foundation.request_fields import ChoiceList
 from foundation.requests import Strict
 from kernel.clock import utc_now
 from runs.usage.amounts import money
-from runs.usage.selectors import GROUPS, Limit, UsageReport
+from runs.usage.selectors import GROUPS, UsageReport
 
 DEFAULT_DAYS: Final = 30
 MAX_DAYS: Final = 366
@@ -22,12 +21,12 @@ class UsageQuery(Strict):
     """Query of usage: its period and its grouping."""
 
     to = serializers.DateField(required=False, help_text="The last day (UTC), included; today by default.")
-    by = WordList(
+    by = ChoiceList(
         words=tuple(GROUPS),
         noun="group",
         once=True,
         default=list(GROUPS),
-        help_text="What the rows tell apart: one or more of `day`, `segment`, `model`, separated by commas.",
+        help_text="Grouping of the rows: one or more of `day`, `segment`, `model`, separated by commas.",
     )
     segment = serializers.CharField(required=False, max_length=64, help_text="Only of this segment_id.")
     model = serializers.CharField(required=False, max_length=200, help_text="Only of this model.")
@@ -42,9 +41,9 @@ class UsageQuery(Strict):
         last: date = attrs.pop("to", None) or utc_now().date()
         first: date = attrs.pop("from", None) or _days_before(last, DEFAULT_DAYS - 1)
         if first > last:
-            raise _wrong_from("`from` is behind `to`.", "EMPTY_SPAN")
+            raise _wrong_from("`from` is after `to`.", "EMPTY_SPAN")
         if (last - first).days >= MAX_DAYS:
-            raise _wrong_from(f"At most {MAX_DAYS} days are told at once.", "SPAN_TOO_LONG")
+            raise _wrong_from(f"At most {MAX_DAYS} days can be asked for at once.", "SPAN_TOO_LONG")
         return {**attrs, "first": first, "last": last}
 
 
@@ -57,7 +56,7 @@ class UsageSumsShape(serializers.Serializer[Any]):
     cost = serializers.CharField(help_text="An exact decimal text.")
     currency = serializers.CharField()
     estimated = serializers.BooleanField(help_text="Some tokens or prices in it are a guess.")
-    unpriced_calls = serializers.IntegerField(help_text="Calls whose cost nobody knows; not in `cost`.")
+    unpriced_calls = serializers.IntegerField(help_text="Calls of unknown cost; not in `cost`.")
     tests = serializers.IntegerField(help_text="Calls of steps that were only tried out; they are in all sums.")
 
 
@@ -109,26 +108,6 @@ class UsageShape(serializers.Serializer[Any]):
         return {"from": serializers.DateField(), **super().get_fields()}
 
 
-class LimitShape(serializers.Serializer[Any]):
-    """One limit, and how the tenant stands."""
-
-    limit = serializers.CharField(
-        help_text="`concurrent_runs`; `run_tokens` and `run_cost` of each run; `daily_tokens` and `daily_cost` of all."
-    )
-    unit = serializers.CharField(help_text="`runs`, `tokens` or `USD`.")
-    cap = serializers.CharField(allow_null=True, help_text="An exact decimal text; null: no limit.")
-    used = serializers.CharField(allow_null=True, help_text="Null for a limit of each single run: see `usage` there.")
-    held = serializers.CharField(allow_null=True, help_text="For calls in flight, beside what is used.")
-    resets_at = serializers.DateTimeField(allow_null=True)
-    raised_by = serializers.CharField(help_text="Who can raise it.")
-
-
-class LimitsShape(serializers.Serializer[Any]):
-    """The limits of a tenant."""
-
-    data = LimitShape(many=True)  # type: ignore[assignment]  # the name callers see
-
-
 class StepUsageShape(serializers.Serializer[Any]):
     """Usage of one activation's model calls, in all its attempts."""
 
@@ -146,11 +125,6 @@ def usage_body(report: UsageReport, *, first: date, last: date) -> dict[str, Any
     names = ("day", "segment_id", "provider", "model")
     rows = [{**{name: row.get(name) for name in names}, **_sums_body(row)} for row in report.rows]
     return {"from": first, "to": last, "data": rows, "totals": _sums_body(report.totals)}
-
-
-def limit_body(limit: Limit) -> dict[str, Any]:
-    """Fill a ``LimitShape``."""
-    return asdict(limit)
 
 
 def _sums_body(sums: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The API's routes about usage and limits."""
+"""The API's routes about usage."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 from foundation.requests import read_query
 from runs.errors import UsageTooDetailed
 from runs.usage import serializers
-from runs.usage.selectors import list_limits, read_usage
+from runs.usage.selectors import read_usage
 from tenants.access.callers import caller_of
 
 READ = "tenant:read"
@@ -26,8 +26,8 @@ class UsageView(APIView):
     @extend_schema(
         operation_id="read_usage",
         summary="Read usage",
-        description="Sums over calls of language models by day (UTC), segment and model. Each call is counted in the "
-        "moment its step's outcome is recorded, so the sums of all runs are the sums here.",
+        description="Sums over calls of language models by day (UTC), segment and model. Each call is counted at "
+        "the moment its step's outcome is recorded, so the sums of all runs are the sums here.",
         parameters=[serializers.UsageQuery],
         responses=serializers.UsageShape,
     )
@@ -36,20 +36,3 @@ class UsageView(APIView):
         query = read_query(serializers.UsageQuery, request)
         report = read_usage(tenant=caller_of(request).tenant, **query)
         return Response(serializers.usage_body(report, first=query["first"], last=query["last"]))
-
-
-class LimitsView(APIView):
-    """Limits of the tenant, and their use."""
-
-    required_scopes: ClassVar = {"GET": READ}
-
-    @extend_schema(
-        operation_id="list_limits",
-        summary="Read limits",
-        description="Each limit with what is used of it now, when it is whole again, and who can raise it.",
-        responses=serializers.LimitsShape,
-    )
-    def get(self, request: Request) -> Response:
-        """Answer all limits."""
-        limits = list_limits(tenant=caller_of(request).tenant)
-        return Response({"data": [serializers.limit_body(limit) for limit in limits]})

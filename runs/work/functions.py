@@ -9,16 +9,16 @@ from runs.core.scope import EdgeScope, Scope
 from runs.work.comparisons import NotComparable, compare
 from runs.work.errors import error_facts
 from segments.definition.config import fill_config
-from segments.expressions import Account, ExpressionError, Form, MissingName, Names
+from segments.expressions import ExpressionError, Form, FuelAccount, MissingName, Names
 
 VALUES_PER_UNIT: Final = 4
 """Of a list or text that is compared value by value."""
 
-Work: TypeAlias = Callable[[Mapping[str, Any], Names, Account], Json]
+Work: TypeAlias = Callable[[Mapping[str, Any], Names, FuelAccount], Json]
 """Raises ExpressionError, LlmteamError for a value that cannot be kept, and AccountEmpty; the value is normalised."""
 
 
-def value(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
+def value(arguments: Mapping[str, Any], names: Names, account: FuelAccount) -> Json:
     """Evaluate one expression: ``source``, which stands at ``place`` in the config."""
     try:
         return account.value_of(arguments["source"], names)
@@ -26,17 +26,17 @@ def value(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
         raise error.at(arguments.get("place", "")) from None
 
 
-def prompt(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
+def prompt(arguments: Mapping[str, Any], names: Names, account: FuelAccount) -> Json:
     """Fill in one prompt: ``text``."""
     return account.render(arguments["text"], names, Form.PROMPT)
 
 
-def config(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
+def config(arguments: Mapping[str, Any], names: Names, account: FuelAccount) -> Json:
     """Fill in the templates of a ``config``; ``kinds`` says how the texts below each key are read."""
     return fill_config(arguments["kinds"], arguments["config"], names, account)
 
 
-def mapping(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
+def mapping(arguments: Mapping[str, Any], names: Names, account: FuelAccount) -> Json:
     """Evaluate a tree whose texts are expressions; ``default`` stands in for null and missing values at its top."""
     fields, default = arguments["mapping"], arguments["default"]
     by_field = default if isinstance(default, dict) else dict.fromkeys(fields, default)
@@ -44,12 +44,12 @@ def mapping(arguments: Mapping[str, Any], names: Names, account: Account) -> Jso
     return normalise(made, big_integers="text")
 
 
-def expression(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
+def expression(arguments: Mapping[str, Any], names: Names, account: FuelAccount) -> Json:
     """Evaluate one expression, ``source``; ``default`` stands in for a null or missing value."""
     return _mapped(arguments["source"], arguments["default"], "expression", names, account)
 
 
-def condition(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
+def condition(arguments: Mapping[str, Any], names: Names, account: FuelAccount) -> Json:
     """Tell whether ``source`` holds, or with an ``operator`` whether its value compares so with ``value``.
 
     ``source`` stands at ``place`` in the config.
@@ -67,7 +67,7 @@ def condition(arguments: Mapping[str, Any], names: Names, account: Account) -> J
         return str(error)
 
 
-def conditions(arguments: Mapping[str, Any], names: Names, account: Account) -> Json:
+def conditions(arguments: Mapping[str, Any], names: Names, account: FuelAccount) -> Json:
     """Tell which conditions of a step's ``edges`` hold: each has its index, a number in ``values``, and its source.
 
     ``own`` has, by name, what ``steps.<id>`` is of the step, each a number in ``values`` too.
@@ -86,7 +86,7 @@ def conditions(arguments: Mapping[str, Any], names: Names, account: Account) -> 
     return decided
 
 
-def _mapped(item: Json, default: Json, place: str, names: Names, account: Account) -> Json:
+def _mapped(item: Json, default: Json, place: str, names: Names, account: FuelAccount) -> Json:
     if isinstance(item, dict):
         return {key: _mapped(inner, None, f"{place}.{key}", names, account) for key, inner in item.items()}
     if isinstance(item, list):

@@ -11,7 +11,7 @@ from kernel.values import MAX_VALUE_BYTES, ValueTooLarge, check_bytes
 from runs.core.scope import CarriedScope
 from runs.work.errors import error_facts
 from runs.work.functions import FUNCTIONS
-from segments.expressions import Account, Draws, ExpressionError
+from segments.expressions import Draws, ExpressionError, FuelAccount
 
 MAX_ANSWER_BYTES: Final = 4 << 20
 """Of a config or prompt, which is text for the most part; any other answer is to be a value of a run."""
@@ -32,7 +32,7 @@ def do_work(payload: bytes) -> bytes:
     names: Any = CarriedScope(asked["scope"])
     if asked["found"]:
         names = ChainMap(asked["found"], names)
-    account = Account()
+    account = FuelAccount()
     account.draws = asked["draws"] and Draws.from_json(asked["draws"])
     try:
         made: Json = FUNCTIONS[asked["function"]](asked["arguments"], names, account)

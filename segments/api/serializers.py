@@ -1,25 +1,21 @@
 """Serializers of segments: the shapes for the API's description, and the bodies that fill them."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from drf_spectacular.utils import (
     OpenApiExample,
-    OpenApiParameter,
     extend_schema_serializer,
 )
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from foundation.request_fields import ChoiceList
 from foundation.requests import NotAvailable, PageQuery, Strict
 from foundation.shapes import JsonObject
 from segments.definition import Finding
 from segments.examples import SAVED_TWO_STEPS
 from segments.models import Revision, Segment
 from segments.validation import Validation
-
-IF_MATCH = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description="Save only over the content with this entity tag."
-)
 
 
 class FindingShape(serializers.Serializer[Any]):
@@ -114,18 +110,30 @@ class CardShape(serializers.Serializer[Any]):
     examples = serializers.ListField(child=JsonObject())
 
 
+class OfferedCardShape(CardShape):
+    """One step type, and whether the tenant may start steps of it."""
+
+    included = serializers.BooleanField(required=False, help_text="Whether it is; with `?with=limits` only.")
+    reason = serializers.CharField(required=False, allow_null=True, help_text="Why not; with `?with=limits` only.")
+
+
 class CatalogShape(serializers.Serializer[Any]):
     """All step types."""
 
     version = serializers.CharField()
     categories = serializers.ListField(child=serializers.CharField())
-    types = serializers.DictField(child=CardShape())
+    types = serializers.DictField(child=OfferedCardShape())
 
 
-class CatalogQuery(Strict):
-    """The catalog takes no parameter yet."""
+class WithQuery(Strict):
+    """Query of what an answer is told with."""
 
-    not_available: ClassVar = {"with": "Limits in the catalog (`?with=limits`) are not available yet."}
+    def get_fields(self) -> dict[str, Any]:
+        """Add the field whose name is a word of the language."""
+        words = ChoiceList(
+            words=("limits",), noun="part", required=False, max_length=20, help_text="`limits`: by the tenant's limits."
+        )
+        return {**super().get_fields(), "with": words}
 
 
 class SegmentListQuery(PageQuery):
@@ -133,7 +141,9 @@ class SegmentListQuery(PageQuery):
 
     archived = serializers.BooleanField(default=False, help_text="List the archived segments instead.")
     q = serializers.CharField(
-        required=False, max_length=100, help_text="Only segments that have this text in their id or name, in any case."
+        required=False,
+        max_length=100,
+        help_text="Only segments that have this text in their id or name, ignoring case.",
     )
 
 

@@ -11,14 +11,19 @@ from rest_framework.views import APIView
 
 from foundation.requests import NotAvailable, PageQuery, read_query
 from foundation.responses import content_response, page_response, saved_response, with_etag
-from foundation.shapes import UNCHANGED, page_shape
+from foundation.shapes import PRECONDITIONS, UNCHANGED, page_shape
+from kernel.canonical import content_hash
 from kernel.paging import CursorRefused
 from segments import errors, examples, selectors, services
 from segments.api import serializers
 from segments.definition import json_schema
+from segments.entitled import catalog_within_limits, within_limits
 from segments.known_names import known_names_of
 from segments.pooled_validation import validate_pooled
+from segments.preconditions import Preconditions
 from tenants.access.callers import caller_of
+from tenants.limits.errors import TooManyKept
+from tenants.limits.selectors import entitlements_of
 
 READ, WRITE = "segments:read", "segments:write"
 SEGMENT_BODY = {"application/json": OpenApiTypes.OBJECT}
@@ -29,18 +34,22 @@ class CatalogView(APIView):
 
     required_scopes: ClassVar = {"GET": READ}
     reads_query: ClassVar = {"GET"}
-    refusals: ClassVar = {"GET": (NotAvailable,)}
 
     @extend_schema(
         operation_id="read_catalog",
         summary="Read the catalog",
-        description="All step types, in the shape canvases read. `?with=limits` is not available yet and refused.",
+        description="All step types, in the shape canvases read. With `?with=limits` each says whether the tenant may "
+        "start steps of it, and why not.",
+        parameters=[serializers.WithQuery],
         responses={200: serializers.CatalogShape, 304: UNCHANGED},
     )
     def get(self, request: Request) -> Response:
         """Answer the whole catalog."""
-        read_query(serializers.CatalogQuery, request)
-        return with_etag(request, selectors.catalog_etag(), selectors.catalog().export_for_ui())
+        catalog = selectors.catalog().export_for_ui()
+        if "with" not in read_query(serializers.WithQuery, request):
+            return with_etag(request, selectors.catalog_etag(), catalog)
+        offered = catalog_within_limits(catalog, entitlements_of(caller_of(request).tenant.id))
+        return with_etag(request, f'"{content_hash(offered)}"', offered)
 
 
 class CardView(APIView):
@@ -79,19 +88,24 @@ class ValidateView(APIView):
     """A definition's findings."""
 
     required_scopes: ClassVar = {"POST": READ}
+    reads_query: ClassVar = {"POST"}
 
     @extend_schema(
         operation_id="validate_segment",
         summary="Validate a definition",
-        description="All findings at once; nothing is saved. A definition with errors is a 200 with `valid: false`.",
+        description="All findings at once; nothing is saved. A definition with errors is a 200 with `valid: false`. "
+        "With `?with=limits` what the tenant's limits refuse at a start is an error, too.",
+        parameters=[serializers.WithQuery],
         request={"application/json": OpenApiTypes.ANY},
         responses=serializers.ValidationShape,
         examples=[OpenApiExample("Two steps", examples.TWO_STEPS, request_only=True)],
     )
     def post(self, request: Request) -> Response:
         """Answer the findings."""
-        tenant = caller_of(request).tenant
+        tenant, query = caller_of(request).tenant, read_query(serializers.WithQuery, request)
         verdict = validate_pooled(tenant, request.data, known_names_of(tenant))
+        if "with" in query:
+            verdict = within_limits(verdict, entitlements_of(tenant.id))
         return Response(serializers.validation_body(verdict))
 
 
@@ -102,7 +116,7 @@ class SegmentsView(APIView):
     reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {
         "GET": (CursorRefused,),
-        "POST": (errors.SegmentExists, errors.SegmentInvalid, NotAvailable),
+        "POST": (errors.SegmentExists, errors.SegmentInvalid, NotAvailable, TooManyKept),
     }
 
     @extend_schema(
@@ -141,10 +155,11 @@ class SegmentView(APIView):
     """One segment."""
 
     required_scopes: ClassVar = {"GET": READ, "PUT": WRITE, "DELETE": WRITE}
+    keeps_preconditions: ClassVar = {"PUT", "DELETE"}
     refusals: ClassVar = {
         "GET": (errors.SegmentNotFound,),
-        "PUT": (errors.RevisionMismatch, errors.SegmentInvalid),
-        "DELETE": (errors.SegmentNotFound,),
+        "PUT": (errors.RevisionMismatch, errors.SegmentInvalid, TooManyKept),
+        "DELETE": (errors.SegmentNotFound, errors.RevisionMismatch),
     }
 
     @extend_schema(
@@ -161,9 +176,10 @@ class SegmentView(APIView):
         description=(
             "Makes the definition the current revision: 201 when its content is new, 200 when the segment had it "
             "already (an earlier content moves the current pointer back). Errors block, warnings do not. `If-Match` "
-            "guards against saving over somebody else's change (412). An archived segment comes back."
+            "guards against saving over somebody else's change (412), `If-None-Match: *` against replacing anything. "
+            "An archived segment comes back."
         ),
-        parameters=[serializers.IF_MATCH],
+        parameters=PRECONDITIONS,
         request=SEGMENT_BODY,
         responses={200: serializers.SavedSegmentShape, 201: serializers.SavedSegmentShape},
         examples=[OpenApiExample("Two steps", examples.TWO_STEPS, request_only=True)],
@@ -176,20 +192,26 @@ class SegmentView(APIView):
             actor=caller.actor,
             segment_id=segment_id,
             document=request.data,
-            if_match=request.headers.get("If-Match"),
+            preconditions=Preconditions.of(request),
         )
         return _saved(request, saved)
 
     @extend_schema(
         operation_id="archive_segment",
         summary="Archive a segment",
-        description="It leaves the lists and starts no more; its runs and revisions stay. Repeatable.",
+        description="It is no longer listed and cannot be started; its runs and revisions stay. Repeatable.",
+        parameters=PRECONDITIONS,
         responses={204: None},
     )
     def delete(self, request: Request, segment_id: str) -> Response:
         """Archive."""
         caller = caller_of(request)
-        services.archive_segment(tenant=caller.tenant, actor=caller.actor, segment_id=segment_id)
+        services.archive_segment(
+            tenant=caller.tenant,
+            actor=caller.actor,
+            segment_id=segment_id,
+            preconditions=Preconditions.of(request),
+        )
         return Response(status=204)
 
 
@@ -232,7 +254,7 @@ class RevisionView(APIView):
         return content_response(request, revision.content_hash, serializers.revision_body(revision))
 
 
-def _saved(request: Request, saved: services.Saved) -> Response:
+def _saved(request: Request, saved: services.SavedSegment) -> Response:
     body = serializers.saved_body(saved.segment, saved.findings)
     path = reverse("segment", args=[saved.segment.segment_id])
     return saved_response(request, saved.revision.content_hash, body, is_new=saved.created, path=path)

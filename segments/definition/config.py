@@ -16,7 +16,7 @@ from kernel.types import Json
 from kernel.values import pointer_of
 from segments.catalog import ExpressionText, PathText, PromptText, StepConfig, StepType, StoredPromptRef, UrlText
 from segments.definition.findings import Path
-from segments.expressions import Account, Expression, ExpressionError, Form, Names, parse, parse_template
+from segments.expressions import Expression, ExpressionError, Form, FuelAccount, Names, parse, parse_template
 
 
 class ConfigInvalid(Invalid):
@@ -123,11 +123,11 @@ def resolve_config(step_type: StepType, config: Mapping[str, Json], names: Names
         ConfigInvalid: The filled-in config does not fit the model.
         ExpressionError: A template has no value.
     """
-    return read_config(step_type, fill_config(text_kinds(step_type.config), config, names, Account()))
+    return read_config(step_type, fill_config(text_kinds(step_type.config), config, names, FuelAccount()))
 
 
 def fill_config(
-    kinds: Mapping[str, TextKind], config: Mapping[str, Json], names: Names, account: Account
+    kinds: Mapping[str, TextKind], config: Mapping[str, Json], names: Names, account: FuelAccount
 ) -> dict[str, Json]:
     """Fill in the templates of a config.
 
@@ -234,7 +234,7 @@ class _Filling:
 
     kinds: Mapping[str, TextKind]
     names: Names
-    account: Account
+    account: FuelAccount
 
     def filled(self, value: Json, place: str, kind: TextKind) -> Json:
         """Fill in what stands at a place; a part without a kind of its own has the kind of the whole."""

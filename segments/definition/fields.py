@@ -37,7 +37,7 @@ class Fields:
             if written is None:
                 continue
             if value is not None:
-                message = f"'{alias}' is ignored, because it says again what another key says."
+                message = f"'{alias}' is ignored, because another key says the same."
                 self.findings.warning("ALIAS_IGNORED", message, self.place.at(alias))
                 continue
             value = written

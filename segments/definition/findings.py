@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from kernel.types import Json
 from kernel.values import pointer_of
-from segments.expressions.wording import nearest
+from segments.expressions.hints import nearest
 
 MAX_FINDINGS = 500
 MAX_SUGGESTIONS = 50  # a "did you mean" compares texts, which is slow; a hostile document gets no more than this

@@ -22,7 +22,7 @@ from kernel.schemas import (
 from kernel.types import Json
 from kernel.values import size_of
 from segments.definition.findings import Path
-from segments.expressions.wording import nearest
+from segments.expressions.hints import nearest
 from segments.graph import Graph
 
 SCHEMA: Final = "schema"
@@ -148,7 +148,7 @@ def _of_patterns(keywords: list[Keyword], name: str) -> Iterator[SchemaProblem]:
         return
     for path, text in patterns:
         if not is_linear_pattern(text):
-            message = "This is no regular expression that can be used, or is too large when compiled."
+            message = "This is not a regular expression that can be used, or is too large when compiled."
             hint = "look-around and back-references are not available; repeat less"
             if OF_DECIMALS in text:
                 without = text.replace(OF_DECIMALS, "")

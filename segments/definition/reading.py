@@ -239,7 +239,7 @@ def _read_ports(fields: Fields) -> Ports:
                 fields.findings.moved(place.path, alias.path)
                 fields.findings.info("ALIAS_READ", f"'{side}s' is read as 'ports.{side}'.", alias)
             else:
-                message = f"'{side}s' is ignored, because it says again what 'ports' says."
+                message = f"'{side}s' is ignored, because 'ports' says the same."
                 fields.findings.warning("ALIAS_IGNORED", message, alias)
         declared[side] = port_names(names, place, fields.findings)
     return Ports(declared["input"], declared["output"], inner.rest())

@@ -1,6 +1,5 @@
 """The expression language of conditions, transforms and `{{ ... }}` in texts: data in, data out, bounded."""
 
-from segments.expressions.account import Account
 from segments.expressions.address import climbs
 from segments.expressions.draws import Draws
 from segments.expressions.errors import (
@@ -14,13 +13,13 @@ from segments.expressions.errors import (
 from segments.expressions.evaluator import Names
 from segments.expressions.expression import Expression, parse
 from segments.expressions.foreign_places import MAX_SHOWN, foreign_marks, foreign_places, named_in
+from segments.expressions.fuel_account import FuelAccount
 from segments.expressions.functions.date_texts import written_time
 from segments.expressions.limits import AccountEmpty
 from segments.expressions.template import Form, Template, parse_template
 
 __all__ = [
     "MAX_SHOWN",
-    "Account",
     "AccountEmpty",
     "AddressRefused",
     "Draws",
@@ -29,6 +28,7 @@ __all__ = [
     "ExpressionFailed",
     "ExpressionSyntaxError",
     "Form",
+    "FuelAccount",
     "LimitPassed",
     "MissingName",
     "Names",

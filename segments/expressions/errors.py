@@ -81,7 +81,7 @@ class MissingName(ExpressionFailed):
 
     Attributes:
         wanted: The name as the source spells it; None when it was computed, and may therefore be data.
-        candidates: Names that do exist, from which `segments.expressions.wording` suggests the nearest.
+        candidates: Names that do exist, from which `segments.expressions.hints` suggests the nearest.
         is_absent: Whether an object or a list is there and has no such key or place, so that a `?.` behind it ends.
     """
 
@@ -114,3 +114,11 @@ def quoted(text: str) -> str:
     """Show a word of the source inside backquotes: shortened, on one line, printable."""
     short = text if len(text) <= QUOTED_CHARACTERS else text[:QUOTED_CHARACTERS] + "..."
     return "`" + "".join(c if c.isprintable() else "?" for c in short) + "`"
+
+
+def uncalled(kind: str, name: str) -> ExpressionFailed:
+    """Say that a method is not called; of an object it may as well be a key that is not there, as `items` of a page."""
+    hint = f"call it: `.{name}(...)`"
+    if kind == "object":
+        return MissingName(f"{quoted(name)} is a method, and no key of the object.", hint=hint, is_absent=True)
+    return ExpressionFailed(f"{quoted(name)} is a method.", hint=hint)

@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Protocol, cast
 from simpleeval import EvalWithCompoundTypes
 
 from kernel.types import Json
-from segments.expressions.errors import ExpressionFailed, MissingName, quoted
+from segments.expressions.errors import ExpressionFailed, MissingName, quoted, uncalled
 from segments.expressions.functions import FUNCTIONS
+from segments.expressions.hints import ELSEWHERE, date_hint, nearest
 from segments.expressions.limits import (
     CALL_UNITS,
     DISPLAY_TICKS,
@@ -35,7 +36,6 @@ from segments.expressions.values import (
     need_integer,
     text_of,
 )
-from segments.expressions.wording import ELSEWHERE, date_hint, nearest
 
 TEXT_FORMAT = re.compile(r"[<>^]?(?:[1-9][0-9]{0,2})?")
 
@@ -126,10 +126,10 @@ class Evaluator(EvalWithCompoundTypes):  # type: ignore[misc] # simpleeval ships
                 return cast("Json", base[node.attr])
         elif node.attr == "length" and kind in {"text", "list"}:
             return len(base)
-        if node.attr in METHODS.get(kind, ()):
-            raise ExpressionFailed(f"{quoted(node.attr)} is a method.", hint=f"call it: `.{node.attr}(...)`")
         if isinstance(node.value, OptionalLink) and kind == "object":
             return None
+        if node.attr in METHODS.get(kind, ()):
+            raise uncalled(kind, node.attr)
         raise _no_key(kind, node.attr, base)
 
     def _eval_subscript(self, node: ast.Subscript) -> Json:

@@ -8,18 +8,18 @@ from kernel.turns.work_pace import pause
 from kernel.types import Json
 from segments.expressions.errors import ExpressionSyntaxError
 from segments.expressions.evaluator import Evaluator, Names
+from segments.expressions.hints import foreign_hint
 from segments.expressions.limits import MAX_SOURCE, Fuel
 from segments.expressions.nodes import Coalesce
 from segments.expressions.parser import Parser
 from segments.expressions.references import References, references_of
 from segments.expressions.values import plain
-from segments.expressions.wording import foreign_hint
 
 MAX_KEPT_CHARACTERS = 256 * 1024
 """Of sources whose expressions are kept; a character takes up to 140 bytes there."""
 
 
-class Readings:
+class ReadCounter:
     """Number of source characters this process has read; what it caches is not read again."""
 
     characters = 0
@@ -92,7 +92,7 @@ def parse(source: str) -> Expression:
     if (known := known_expressions.get(source)) is not None:
         return known
     pause()
-    Readings.characters += len(source)
+    ReadCounter.characters += len(source)
     try:
         expression = _read(source)
     except ExpressionSyntaxError as error:

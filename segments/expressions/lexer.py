@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from segments.expressions.errors import ExpressionSyntaxError, quoted
-from segments.expressions.wording import REFUSED_SYMBOLS
+from segments.expressions.hints import REFUSED_SYMBOLS
 
 
 class TokenKind(Enum):

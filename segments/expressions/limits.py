@@ -1,7 +1,8 @@
 """The bounds of an expression, and the fuel that is charged for its work.
 
 The figures keep every evaluation below 50 ms and 32 MiB whatever the expression and the data are. Where an event loop
-waits for it, an evaluation draws its fuel from an account (`segments.expressions.account`), which keeps it far below.
+waits for it, an evaluation draws its fuel from an account (`segments.expressions.fuel_account`), which keeps it far
+below.
 """
 
 from typing import Any

@@ -176,7 +176,7 @@ def cut(fuel: Fuel, value: Json, bounds: slice) -> Json:
 
 
 def join_values(fuel: Fuel, glue: str, values: Json) -> Json:
-    """Join the values of a list to a text; what is no text is written as text."""
+    """Join the values of a list to a text; what is not text is written as text."""
     if not isinstance(values, list):
         raise ExpressionFailed(f"`join` needs a list, not {named(values)}.")
     fuel.spend(len(values))

@@ -19,10 +19,10 @@ from segments.expressions.displays import Displays
 from segments.expressions.errors import ExpressionFailed, ExpressionSyntaxError, quoted
 from segments.expressions.functions import FUNCTIONS
 from segments.expressions.functions.patterns import PATTERNS, check_pattern
+from segments.expressions.hints import ELSEWHERE, REFUSED_WORDS, WORD_OPERATORS, nearest
 from segments.expressions.lexer import LexerToken, TokenKind
 from segments.expressions.limits import MAX_INTEGER, integer_too_large, number_too_large
 from segments.expressions.nodes import Coalesce, OptionalChain, OptionalLink
-from segments.expressions.wording import ELSEWHERE, REFUSED_WORDS, WORD_OPERATORS, nearest
 
 CONSTANTS = {"true": True, "false": False, "null": None, "True": True, "False": False, "None": None}
 COMPARISONS: dict[str, type[ast.cmpop]] = {

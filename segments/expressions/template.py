@@ -12,10 +12,10 @@ from kernel.types import Json
 from segments.expressions import address
 from segments.expressions.errors import ExpressionError, ExpressionSyntaxError, LimitPassed
 from segments.expressions.evaluator import Names
-from segments.expressions.expression import Expression, Readings, expression_of, parse, parse_tree
+from segments.expressions.expression import Expression, ReadCounter, expression_of, parse, parse_tree
+from segments.expressions.hints import foreign_hint
 from segments.expressions.limits import MAX_RESULT, MAX_SOURCE, Fuel
 from segments.expressions.values import text_of
-from segments.expressions.wording import foreign_hint
 
 MAX_KEPT_CHARACTERS = 256 * 1024
 """Of texts whose templates are kept; a character of a text full of fields takes some 110 bytes there."""
@@ -129,7 +129,7 @@ def parse_template(text: str, *, single_braces: bool = False) -> Template:
     """
     if (known := known_templates.get((text, single_braces))) is not None:
         return known
-    Readings.characters += len(text)
+    ReadCounter.characters += len(text)
     parts = tuple(_parts(text, single_braces=single_braces))
     fields = [part for part in parts if isinstance(part, _Field)]
     template = Template(

@@ -14,7 +14,7 @@ class PromptTemplate(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
     template_id = models.CharField(
-        max_length=64, help_text="What segments name it by: lower case letters, digits, _ and -."
+        max_length=64, help_text="Name that segments use: lower case letters, digits, _ and -."
     )
     current_version = models.ForeignKey("PromptVersion", null=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=utc_now, editable=False)
@@ -47,7 +47,7 @@ class PromptVersion(models.Model):
     number = models.PositiveIntegerField(help_text="Counts from 1 in its prompt.")
     content_hash = models.CharField(max_length=64, help_text="SHA-256 of the canonical JSON of both texts.")
     prompt = models.TextField(help_text="What to ask.")
-    system_prompt = models.TextField(blank=True, help_text="What the model is to be.")
+    system_prompt = models.TextField(blank=True, help_text="The system prompt.")
     created_at = models.DateTimeField(default=utc_now, editable=False)
 
     objects = TenantManager()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from segments.graph import Graph
-from segments.plan.between import Between
+from segments.plan.fan_out_paths import FanOutPaths
 from segments.plan.fan_outs import FanOuts
 from segments.plan.model import FOURTH_SEMANTICS, SEMANTICS, THIRD_SEMANTICS
 
@@ -36,7 +36,7 @@ def openers(fan_outs: FanOuts, semantics: int = SEMANTICS) -> dict[str, str | No
         reached = [join for join in free if joined & graph.bit[join]]
         if not reached:
             continue
-        between = Between(split, fan_outs, dict(found))
+        between = FanOutPaths(split, fan_outs, dict(found))
         open_at = [join for join in reached if between.is_open_at(join)]
         if not open_at:
             continue
@@ -56,7 +56,7 @@ def _is_a_splits_own(join: str, fan_outs: FanOuts) -> bool:
     return dominator in fan_outs.split_set and fan_outs.fans_out(dominator, join)
 
 
-def _best(open_at: Sequence[str], between: Between, semantics: int) -> list[str]:
+def _best(open_at: Sequence[str], between: FanOutPaths, semantics: int) -> list[str]:
     """Choose among the joins a split is open at: those that fit best, of several in a row the first.
 
     Joins that have something to do without the split are taken only if no gathering behind them takes the split.
@@ -70,7 +70,7 @@ def _best(open_at: Sequence[str], between: Between, semantics: int) -> list[str]
     return [join for join in best if not between.stands(best, join)]
 
 
-def _first_in_plan_order(joins: Sequence[str], between: Between) -> list[str]:
+def _first_in_plan_order(joins: Sequence[str], between: FanOutPaths) -> list[str]:
     """Leave out joins that stand behind one before them in plan order, which a loop may turn round."""
     taken: list[str] = []
     for join in joins:

@@ -15,11 +15,11 @@ from foundation.console import (
     ConsoleAdmin,
     NoQuestionsForm,
     ReadOnlyAdmin,
-    act,
     actor_of,
     change_link,
     changelist_url,
     column,
+    console_action,
     links,
 )
 from segments.definition.prompt_names import TEMPLATE_ID
@@ -51,7 +51,7 @@ class PromptForm(Form):
         required=False,
         strip=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 6}),
-        help_text="What the model is to be; also a template.",
+        help_text="System prompt; also a template.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -142,7 +142,7 @@ class PromptTemplateAdmin(ConsoleAdmin):
         )
         obj.__dict__.update(saved.template.__dict__)
 
-    @act("Archive prompts", permission="archive")
+    @console_action("Archive prompts", permission="archive")
     def archive_prompts(self, request: HttpRequest, templates: QuerySet[PromptTemplate]) -> HttpResponse | None:
         """Take the chosen prompts out of use, after asking."""
 
@@ -151,7 +151,7 @@ class PromptTemplateAdmin(ConsoleAdmin):
 
         return archive_chosen(self, request, templates, ARCHIVING, archive)
 
-    @act("Archive", permission="archive", url_path="archive")
+    @console_action("Archive", permission="archive", url_path="archive")
     def archive_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask whether to take this prompt out of use."""
         templates = self.get_queryset(request).filter(pk=object_id)
@@ -162,7 +162,9 @@ class PromptTemplateAdmin(ConsoleAdmin):
 class PromptVersionAdmin(ReadOnlyAdmin):
     """Versions of stored prompts in the console."""
 
-    list_help = "The texts stored prompts have had. A version never changes; usage records name the one that was used."
+    list_help = (
+        "The texts of stored prompts over time. A version never changes; usage records name the one that was used."
+    )
     list_display = ["__str__", "tenant", "hash_start", "created_at"]
     list_filter = [("tenant", AutocompleteSelectFilter)]
     search_fields = ["template__template_id", "content_hash__startswith"]

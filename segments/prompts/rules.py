@@ -25,7 +25,7 @@ def problems(texts: PromptTexts) -> Iterator[ErrorItem]:
     for name, text in (("prompt", texts.prompt), ("system_prompt", texts.system_prompt)):
         yield from _of_text(name, text)
     if not texts.prompt.strip():
-        yield ErrorItem(code="PROMPT_EMPTY", detail="The prompt asks nothing.", pointer="/prompt")
+        yield ErrorItem(code="PROMPT_EMPTY", detail="The prompt is empty.", pointer="/prompt")
 
 
 def _of_text(name: str, text: str) -> Iterator[ErrorItem]:

@@ -35,7 +35,7 @@ def list_prompts(*, tenant: Tenant, cursor: str | None, limit: int, archived: bo
     Args:
         tenant: Owner.
         cursor: Where the page starts; None for the first.
-        limit: Rows a page.
+        limit: Rows per page.
         archived: Read the archived ones instead of the others.
 
     Raises:

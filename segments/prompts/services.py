@@ -7,8 +7,9 @@ from kernel.canonical import content_hash
 from segments.definition.prompt_names import TEMPLATE_ID
 from segments.errors import PromptIdInvalid, PromptInvalid, PromptNotFound
 from segments.models import PromptTemplate, PromptVersion
+from segments.preconditions import NOTHING_REQUIRED, Preconditions
 from segments.prompts.rules import PromptTexts, problems
-from segments.versioned import PROMPT, archive, find_or_add_version, lock_document, point_to
+from segments.versioned import PROMPT, archive, find_or_add_version, lock_document, point_to, tag_of
 from tenants.models import Tenant
 
 
@@ -21,7 +22,14 @@ class SavedPrompt:
     created: bool
 
 
-def save_prompt(*, tenant: Tenant, actor: str, template_id: str, texts: PromptTexts) -> SavedPrompt:
+def save_prompt(
+    *,
+    tenant: Tenant,
+    actor: str,
+    template_id: str,
+    texts: PromptTexts,
+    preconditions: Preconditions = NOTHING_REQUIRED,
+) -> SavedPrompt:
     """Make texts the prompt's current version; the prompt is created, or taken out of the archive.
 
     Equal texts are the same version: saving them again changes nothing, saving earlier ones moves the current pointer
@@ -32,10 +40,12 @@ def save_prompt(*, tenant: Tenant, actor: str, template_id: str, texts: PromptTe
         actor: For the audit.
         template_id: Which prompt.
         texts: What it says.
+        preconditions: What the present content must be.
 
     Raises:
         PromptIdInvalid: The name cannot be one.
         PromptInvalid: All that is wrong with the texts.
+        RevisionMismatch: The present content is another.
     """
     if TEMPLATE_ID.fullmatch(template_id) is None:
         raise PromptIdInvalid
@@ -44,6 +54,7 @@ def save_prompt(*, tenant: Tenant, actor: str, template_id: str, texts: PromptTe
         raise PromptInvalid(errors=found)
     with tenant_scope(tenant.id):
         template = lock_document(PromptTemplate.objects.all(), PROMPT, tenant=tenant, template_id=template_id)
+        preconditions.check(tag_of(template, PROMPT))
         contents = asdict(texts)
         version, created = find_or_add_version(
             template, PROMPT, digest=content_hash(contents), contents=lambda: contents
@@ -52,16 +63,20 @@ def save_prompt(*, tenant: Tenant, actor: str, template_id: str, texts: PromptTe
     return SavedPrompt(template, version, created)
 
 
-def archive_prompt(*, tenant: Tenant, actor: str, template_id: str) -> None:
+def archive_prompt(
+    *, tenant: Tenant, actor: str, template_id: str, preconditions: Preconditions = NOTHING_REQUIRED
+) -> None:
     """Take a prompt out of lists; steps that use it fail. Its versions stay; saving it brings it back.
 
     Repeating it changes nothing.
 
     Raises:
         PromptNotFound: The tenant has no such prompt.
+        RevisionMismatch: The present content is not what ``preconditions`` require.
     """
     if TEMPLATE_ID.fullmatch(template_id) is None:
         raise PromptNotFound
     with tenant_scope(tenant.id):
-        if not archive(PromptTemplate.objects.filter(template_id=template_id), PROMPT, actor=actor):
+        rows = PromptTemplate.objects.filter(template_id=template_id)
+        if not archive(rows, PROMPT, actor=actor, preconditions=preconditions):
             raise PromptNotFound

@@ -10,11 +10,13 @@ from rest_framework.views import APIView
 
 from foundation.requests import PageQuery, read_query
 from foundation.responses import content_response, page_response, saved_response
-from foundation.shapes import UNCHANGED, page_shape
+from foundation.shapes import PRECONDITIONS, UNCHANGED, page_shape
 from kernel.paging import CursorRefused
 from segments import errors
+from segments.preconditions import Preconditions
 from segments.prompts import selectors, serializers, services
 from tenants.access.callers import caller_of
+from tenants.limits.errors import TooManyKept
 
 READ, WRITE = "segments:read", "segments:write"
 
@@ -44,10 +46,11 @@ class PromptView(APIView):
     """One stored prompt."""
 
     required_scopes: ClassVar = {"GET": READ, "PUT": WRITE, "DELETE": WRITE}
+    keeps_preconditions: ClassVar = {"PUT", "DELETE"}
     refusals: ClassVar = {
         "GET": (errors.PromptNotFound,),
-        "PUT": (errors.PromptIdInvalid, errors.PromptInvalid),
-        "DELETE": (errors.PromptNotFound,),
+        "PUT": (errors.PromptIdInvalid, errors.PromptInvalid, errors.RevisionMismatch, TooManyKept),
+        "DELETE": (errors.PromptNotFound, errors.RevisionMismatch),
     }
 
     @extend_schema(
@@ -69,6 +72,7 @@ class PromptView(APIView):
             "(earlier ones move the current pointer back). Versions never change; a step names `name` for the one "
             "that is current when it runs, or `name@3`. An archived prompt comes back."
         ),
+        parameters=PRECONDITIONS,
         request=serializers.PromptFields,
         responses={200: serializers.PromptShape, 201: serializers.PromptShape},
     )
@@ -76,7 +80,11 @@ class PromptView(APIView):
         """Save a version."""
         caller, fields = caller_of(request), serializers.PromptFields.read(request.data)
         saved = services.save_prompt(
-            tenant=caller.tenant, actor=caller.actor, template_id=template_id, texts=fields.texts()
+            tenant=caller.tenant,
+            actor=caller.actor,
+            template_id=template_id,
+            texts=fields.texts(),
+            preconditions=Preconditions.of(request),
         )
         body, path = serializers.prompt_body(saved.template), reverse("prompt", args=[template_id])
         return saved_response(request, saved.version.content_hash, body, is_new=saved.created, path=path)
@@ -84,13 +92,19 @@ class PromptView(APIView):
     @extend_schema(
         operation_id="archive_prompt",
         summary="Archive a stored prompt",
-        description="It leaves the lists, and steps that use it fail; its versions stay. Repeatable.",
+        description="It is no longer listed, and steps that use it fail; its versions stay. Repeatable.",
+        parameters=PRECONDITIONS,
         responses={204: None},
     )
     def delete(self, request: Request, template_id: str) -> Response:
         """Archive."""
         caller = caller_of(request)
-        services.archive_prompt(tenant=caller.tenant, actor=caller.actor, template_id=template_id)
+        services.archive_prompt(
+            tenant=caller.tenant,
+            actor=caller.actor,
+            template_id=template_id,
+            preconditions=Preconditions.of(request),
+        )
         return Response(status=204)
 
 

@@ -9,8 +9,16 @@ from segments.definition import Finding, SegmentDefinition
 from segments.definition.findings import Findings
 from segments.definition.reading import read_draft
 from segments.validation.addresses import check_addresses
+from segments.validation.config_refs import (
+    check_assignee_refs,
+    check_connection_refs,
+    check_port_refs,
+    check_prompt_refs,
+    check_tool_connections,
+)
 from segments.validation.configs import check_configs
-from segments.validation.connections import (
+from segments.validation.context import NOTHING_KNOWN, Context, KnownNames
+from segments.validation.edges import (
     check_conditions_on_items,
     check_declared_outputs,
     check_else_edges,
@@ -21,7 +29,7 @@ from segments.validation.connections import (
     check_split_branches,
     check_target_ports,
 )
-from segments.validation.context import NOTHING_KNOWN, Context, KnownNames
+from segments.validation.expressions import check_expressions
 from segments.validation.flow import (
     check_double_merges,
     check_fan_outs,
@@ -37,14 +45,6 @@ from segments.validation.identity import (
     check_types,
 )
 from segments.validation.joins import check_joins
-from segments.validation.references import check_expressions
-from segments.validation.refs import (
-    check_assignee_refs,
-    check_connection_refs,
-    check_port_refs,
-    check_prompt_refs,
-    check_tool_connections,
-)
 from segments.validation.repeated_calls import check_calls_are_repeated
 from segments.validation.repeated_joins import check_joins_fire_once
 from segments.validation.run_schemas import check_run_schemas

@@ -3,8 +3,8 @@
 from contextlib import suppress
 
 from segments.catalog import PathText, UrlText
+from segments.definition.config_refs import config_refs
 from segments.definition.findings import FindingPlace, shown
-from segments.definition.refs import config_refs
 from segments.expressions import MAX_SHOWN, ExpressionError, foreign_places, named_in, parse_template
 from segments.validation.context import Context
 
@@ -26,7 +26,7 @@ def _check(context: Context, mark: PathText | UrlText, text: str, place: Finding
     if found:
         places = ", ".join(shown(one) for one in found[:MAX_SHOWN])
         ours = "arguments are written {name}, values of the run {{ ... }}" if own else "a value is written {{ ... }}"
-        message = f"Sent as it stands: {places}; {ours}."
+        message = f"Sent unchanged: {places}; {ours}."
         hint = _hint(found[0], takes_arguments=own is not None)
         context.findings.warning("FOREIGN_TEMPLATE", message, place, hint=hint)
 

@@ -16,7 +16,7 @@ def check_self_loops(context: Context) -> None:
         if step_id != link.edge.target:
             continue
         if always_fires(link, context.step_types[step_id]):
-            message = f"{shown(step_id)} starts itself again each time, without end."
+            message = f"{shown(step_id)} starts itself again every time, without an end."
             hint = "give the edge a condition"
             context.findings.error("SELF_LOOP", message, link.place, hint=hint)
         else:
@@ -29,7 +29,7 @@ def check_reachability(context: Context) -> None:
         return
     for step_id, place in context.places.items():
         if step_id not in context.graph.reachable:
-            message = f"No way leads from the entrypoint to {shown(step_id)}; it never runs."
+            message = f"No path leads from the entrypoint to {shown(step_id)}; it never runs."
             context.findings.warning("UNREACHABLE_STEP", message, place)
 
 
@@ -45,7 +45,7 @@ def check_loops(context: Context) -> None:
             continue
         judged |= loop
         if len(loop) > 1 and (loop & endless or not _has_exit(context, loop)):
-            message = f"The loop through {shown(step_id)} has no end but the limit of activations."
+            message = f"The loop through {shown(step_id)} is only ended by the limit of activations."
             hint = "let an edge with a condition lead out of it, and one back"
             context.findings.warning("UNBOUNDED_LOOP", message, context.places[step_id], hint=hint)
 
@@ -91,7 +91,7 @@ def check_fan_outs(context: Context) -> None:
             continue
         pairs = firing_pairs(context.leaving[step_id], step_type)
         if not all(_is_one_way(context, one, other) for one, other in pairs):
-            message = f"Several edges leave {shown(step_id)} at once; what they lead to runs in parallel."
+            message = f"Several edges leave {shown(step_id)} at once; their targets run in parallel."
             hint = "set params.parallel_execution to true if that is meant"
             context.findings.warning("IMPLICIT_FAN_OUT", message, context.places[step_id], hint=hint)
 

@@ -57,7 +57,7 @@ def check_entrypoint(context: Context) -> None:
     entrypoint = context.segment.entrypoint
     if entrypoint and context.steps and entrypoint not in context.steps:
         hint = context.findings.suggest(entrypoint, context.steps)
-        message = f"The entrypoint {shown(entrypoint)} is no step."
+        message = f"The entrypoint {shown(entrypoint)} is not a step."
         context.findings.error("INVALID_ENTRYPOINT", message, FindingPlace(("entrypoint",)), hint=hint)
 
 

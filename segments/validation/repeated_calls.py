@@ -1,8 +1,8 @@
 """Rule about calls that are not repeated automatically."""
 
 from segments.catalog import ConnectionRef, StepType
+from segments.definition.config_refs import config_refs
 from segments.definition.model import Step
-from segments.definition.refs import config_refs
 from segments.plan.compilation import retry_policy
 from segments.validation.context import Context
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from segments.definition.findings import shown
-from segments.plan.between import Between
+from segments.plan.fan_out_paths import FanOutPaths
 from segments.plan.fan_outs import FanOuts
 from segments.plan.openers import openers
 from segments.validation.context import Context
@@ -32,12 +32,12 @@ def check_joins_fire_once(context: Context) -> None:
     for fan_out in _several(context, fan_outs):
         if walks > MAX_WALKS:
             return
-        between = Between(fan_out, fan_outs, dominators)
+        between = FanOutPaths(fan_out, fan_outs, dominators)
         for join in _joins_that_repeat(fan_out, between):
             if join not in warned:
                 warned.add(join)
                 message = f"Branches of {shown(fan_out)} come to the join {shown(join)} one by one; it fires for each."
-                hint = f"join all branches of {shown(fan_out)} in one join, in front of this one or behind it"
+                hint = f"join all branches of {shown(fan_out)} in one join, before this one or after it"
                 context.findings.warning("JOIN_FIRES_AGAIN", message, context.places[join], hint=hint)
         walks += between.walks
 
@@ -48,7 +48,7 @@ def _several(context: Context, fan_outs: FanOuts) -> list[str]:
     return [one for one in found if context.graph and one in context.graph.reachable][:MAX_FAN_OUTS]
 
 
-def _joins_that_repeat(fan_out: str, between: Between) -> Iterator[str]:
+def _joins_that_repeat(fan_out: str, between: FanOutPaths) -> Iterator[str]:
     fan_outs = between.fan_outs
     joined = fan_outs.joined(fan_out)
     for join in fan_outs.joins:

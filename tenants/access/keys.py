@@ -32,10 +32,10 @@ class KeyText:
         return body + _checksum(body)
 
 
-def new_key() -> KeyText:
-    """Make a key from the system's randomness."""
+def new_key(public_id: str | None = None) -> KeyText:
+    """Make a key from the system's randomness; with a public id, another secret for the key that has it."""
     return KeyText(
-        public_id="".join(secrets.choice(_PUBLIC_LETTERS) for _ in range(PUBLIC_ID_LENGTH)),
+        public_id=public_id or "".join(secrets.choice(_PUBLIC_LETTERS) for _ in range(PUBLIC_ID_LENGTH)),
         secret="".join(secrets.choice(_LETTERS) for _ in range(SECRET_LENGTH)),
     )
 

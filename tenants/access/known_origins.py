@@ -3,8 +3,7 @@
 import time
 from typing import Final
 
-from foundation.scope import unscoped
-from tenants.models import Tenant
+from tenants.walls.lookups import allowed_origins
 
 REMEMBERED_SECONDS: Final = 4.0
 
@@ -26,9 +25,7 @@ class KnownOrigins:
     def read(self) -> None:
         """Read them from the database."""
         until = time.monotonic() + REMEMBERED_SECONDS
-        with unscoped("a preflight names no tenant"):
-            lists = Tenant.objects.filter(is_active=True).exclude(allowed_origins=[]).values_list("allowed_origins")
-            self._origins = frozenset(origin for (origins,) in lists for origin in origins)
+        self._origins = allowed_origins()
         self._until = until
 
     def forget(self) -> None:

@@ -1,6 +1,7 @@
 """Short-lived tokens for browsers: signed, stored nowhere, with no more rights than the key they come from.
 
-A token reads ``llmb_<payload>.<signature>``; the payload names the key by its public id, so a token ends with its key.
+A token reads ``llmb_<payload>.<signature>``; the payload names the key by its public id, so a token ends with its key,
+and with the secret it was made with.
 """
 
 import base64
@@ -25,12 +26,13 @@ SKEW_SECONDS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class TokenFacts:
-    """Claims of a token; ``member_id`` where it acts for a member."""
+    """Claims of a token; ``member_id`` where it acts for a member, ``secret_number`` of the secret it was made with."""
 
     public_id: str
     scopes: tuple[str, ...]
     expires_at: datetime
     member_id: UUID | None = None
+    secret_number: int = 1
 
 
 def write_token(facts: TokenFacts, *, master: str) -> str:
@@ -41,8 +43,9 @@ def write_token(facts: TokenFacts, *, master: str) -> str:
         master: The installation's secret; the signature's key is derived from it.
     """
     member_id = None if facts.member_id is None else str(facts.member_id)
-    content = orjson.dumps([facts.public_id, facts.scopes, int(facts.expires_at.timestamp()), member_id])
-    payload = _encoded(content)
+    claims = [facts.public_id, facts.scopes, int(facts.expires_at.timestamp()), member_id]
+    # Of a key that was never rotated it is left out: processes of the version before read those tokens too.
+    payload = _encoded(orjson.dumps(claims if facts.secret_number == 1 else [*claims, facts.secret_number]))
     return f"{PREFIX}{payload}.{_encoded(_signature(payload, master))}"
 
 
@@ -58,9 +61,9 @@ def read_token(text: str, *, master: str, now: datetime) -> TokenFacts | None:
         return None
     payload = text.removeprefix(PREFIX).partition(".")[0]
     try:
-        public_id, scopes, expires, member_id = orjson.loads(_decoded(payload))
+        public_id, scopes, expires, member_id, *number = orjson.loads(_decoded(payload))
         member = None if member_id is None else UUID(member_id)
-        facts = TokenFacts(public_id, tuple(scopes), datetime.fromtimestamp(expires, UTC), member)
+        facts = TokenFacts(public_id, tuple(scopes), datetime.fromtimestamp(expires, UTC), member, *number)
     except (ValueError, TypeError, OverflowError, OSError, binascii.Error):
         return None
     return facts if now < facts.expires_at <= now + timedelta(seconds=MAX_SECONDS + SKEW_SECONDS) else None

@@ -1,14 +1,19 @@
 """Serializers of tenants."""
 
-from typing import Any
+from typing import Any, Final
 
 from rest_framework import serializers
 
-from foundation.request_fields import WordList
+from foundation.request_fields import ChoiceList
 from foundation.requests import Strict
 from tenants.access.tokens import MAX_SECONDS
-from tenants.models import ApiKey, Membership
+from tenants.entitlements.effective import Entitlements
+from tenants.entitlements.tiers import FEATURES, TIERS
+from tenants.lifecycle.suspension import state_of
+from tenants.models import ApiKey, Membership, RemovalStage, RunsWhileSuspended, Tenant
 from tenants.types import SCOPES, Caller
+
+STATES: Final = ("active", "suspended", "to_be_deleted")
 
 
 class TenantShape(serializers.Serializer[Any]):
@@ -17,6 +22,10 @@ class TenantShape(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     slug = serializers.CharField()
     name = serializers.CharField()
+    state = serializers.ChoiceField(
+        choices=STATES,
+        help_text="`suspended` and `to_be_deleted`: nothing is started, `TENANT_SUSPENDED`; all else works.",
+    )
 
 
 class KeyShape(serializers.Serializer[Any]):
@@ -41,7 +50,7 @@ class MeMemberShape(serializers.Serializer[Any]):
 class MeQuery(Strict):
     """Query of the caller's rights."""
 
-    scopes = WordList(
+    scopes = ChoiceList(
         words=SCOPES,
         noun="scope",
         required=False,
@@ -64,7 +73,7 @@ def me_body(caller: Caller) -> dict[str, Any]:
     """Fill a ``MeShape``."""
     tenant = caller.tenant
     return {
-        "tenant": {"id": tenant.id, "slug": tenant.slug, "name": tenant.name},
+        "tenant": {"id": tenant.id, "slug": tenant.slug, "name": tenant.name, "state": state_of(tenant)},
         "key": None if caller.api_key is None else _key_body(caller.api_key),
         "member": None if caller.member is None else _member_body(caller.member),
         "scopes": caller.scopes,
@@ -110,3 +119,85 @@ class TokenShape(serializers.Serializer[Any]):
     token = serializers.CharField(help_text="Send it as a key: `Authorization: Bearer <token>`.")
     expires_at = serializers.DateTimeField()
     scopes = serializers.ListField(child=serializers.CharField())
+
+
+class LifecycleShape(TenantShape):
+    """A tenant, and what an operator has decided about its life."""
+
+    suspended_at = serializers.DateTimeField(allow_null=True)
+    suspended_runs = serializers.ChoiceField(
+        choices=RunsWhileSuspended.values, allow_null=True, help_text="What its suspension does to its runs."
+    )
+    suspension_reason = serializers.CharField(allow_null=True)
+    deletion_due_at = serializers.DateTimeField(
+        allow_null=True, help_text="When its removal begins, where its deletion was requested."
+    )
+    removal_stage = serializers.ChoiceField(
+        choices=RemovalStage.values, allow_null=True, help_text="How far its removal is; null until it begins."
+    )
+
+
+class SuspensionFields(Strict):
+    """Suspension of a tenant."""
+
+    runs = serializers.ChoiceField(
+        choices=RunsWhileSuspended.values,
+        default=RunsWhileSuspended.FINISH.value,
+        help_text="What becomes of its runs that are not over.",
+    )
+    reason = serializers.CharField(
+        max_length=500, help_text="Told to the tenant with each refusal, and kept in the audit."
+    )
+
+
+class DeletionFields(Strict):
+    """Request for the deletion of a tenant."""
+
+    reason = serializers.CharField(max_length=500, help_text="Kept in the audit.")
+
+
+class DeletionConfirmation(Strict):
+    """Confirmation of a deletion."""
+
+    slug = serializers.CharField(max_length=64, help_text="The tenant's short name: which one you mean.")
+
+
+class TenantFactsShape(LifecycleShape):
+    """A tenant, and what it may use."""
+
+    tier = serializers.ChoiceField(choices=TIERS, help_text="Of its licence, else the installation's default.")
+    features = serializers.ListField(child=serializers.CharField())
+    allowed_step_types = serializers.ListField(
+        child=serializers.CharField(), help_text="What an operator lets it use whatever its tier says."
+    )
+    blocked_step_types = serializers.ListField(
+        child=serializers.CharField(), help_text="What an operator has blocked whatever its tier says."
+    )
+    created_at = serializers.DateTimeField()
+
+
+def lifecycle_body(tenant: Tenant) -> dict[str, Any]:
+    """Fill a ``LifecycleShape``."""
+    return {
+        "id": tenant.id,
+        "slug": tenant.slug,
+        "name": tenant.name,
+        "state": state_of(tenant),
+        "suspended_at": tenant.suspended_at,
+        "suspended_runs": tenant.suspended_runs or None,
+        "suspension_reason": tenant.suspension_reason or None,
+        "deletion_due_at": tenant.deletion_due_at,
+        "removal_stage": tenant.removal_stage or None,
+    }
+
+
+def tenant_body(tenant: Tenant, entitlements: Entitlements) -> dict[str, Any]:
+    """Fill a ``TenantFactsShape``."""
+    return {
+        **lifecycle_body(tenant),
+        "tier": entitlements.tier,
+        "features": [name for name in FEATURES if name in entitlements.features],
+        "allowed_step_types": sorted(entitlements.allowed),
+        "blocked_step_types": sorted(entitlements.blocked),
+        "created_at": tenant.created_at,
+    }

@@ -11,8 +11,17 @@ from foundation.requests import read_fields, read_query
 from tenants import errors
 from tenants.access.callers import caller_of
 from tenants.access.tokens import lacking
-from tenants.api.serializers import MeQuery, MeShape, TokenFields, TokenShape, me_body
-from tenants.members.errors import MemberRefused
+from tenants.api.serializers import (
+    MeQuery,
+    MeShape,
+    TenantFactsShape,
+    TokenFields,
+    TokenShape,
+    me_body,
+    tenant_body,
+)
+from tenants.limits.selectors import read_entitlements
+from tenants.members.errors import ActingMemberRefused
 from tenants.members.selectors import find_active_member
 from tenants.services import create_token
 
@@ -21,7 +30,7 @@ class TokensView(APIView):
     """Short-lived tokens."""
 
     required_scopes: ClassVar = {"POST": ""}
-    refusals: ClassVar = {"POST": (errors.TokenMakesNone, errors.ScopeMissing, MemberRefused)}
+    refusals: ClassVar = {"POST": (errors.TokenCannotMakeTokens, errors.ScopeMissing, ActingMemberRefused)}
 
     @extend_schema(
         operation_id="create_token",
@@ -41,7 +50,7 @@ class TokensView(APIView):
         caller, ref = caller_of(request), wanted.get("member")
         member = None if ref is None else find_active_member(tenant=caller.tenant, ref=ref)
         if ref is not None and member is None:
-            raise MemberRefused
+            raise ActingMemberRefused
         made = create_token(caller=caller, scopes=wanted["scopes"], seconds=wanted["expires_in"], member=member)
         body = {"token": made.text, "expires_at": made.facts.expires_at, "scopes": made.facts.scopes}
         return Response(body, status=201)
@@ -69,3 +78,22 @@ class MeView(APIView):
             named = ", ".join(f"`{scope}`" for scope in missing)
             raise errors.ScopeMissing(f"The caller lacks {named}.", extra={"scope": missing[0]})
         return Response(me_body(caller))
+
+
+class CallersTenantView(APIView):
+    """The caller's tenant."""
+
+    required_scopes: ClassVar = {"GET": "tenant:read"}
+
+    @extend_schema(
+        operation_id="read_tenant",
+        summary="Read the tenant",
+        description="Its tier, and the features it may use: step types of ours by name, all those of others together "
+        "as `third_party_step_types`, and `own_identity_provider`. How much of each limit is used: "
+        "`GET /tenant/limits`.",
+        responses=TenantFactsShape,
+    )
+    def get(self, request: Request) -> Response:
+        """Answer the tenant and what it may use."""
+        tenant = caller_of(request).tenant
+        return Response(tenant_body(tenant, read_entitlements(tenant.id)))

@@ -4,19 +4,19 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from foundation.console import MAX_AT_ONCE, ConsoleAdmin, NoQuestionsForm, Question, act, is_confirmed
+from foundation.console import MAX_AT_ONCE, ConsoleAdmin, NoQuestionsForm, Question, console_action, is_confirmed
 from tenants.callback_signing.secrets import rotate_callback_secret
 from tenants.models import CallbackSecret, Tenant
 
 
-class CallbackSecretActs(ConsoleAdmin):
+class CallbackSecretActions(ConsoleAdmin):
     """The acts of the page of tenants."""
 
     def has_sign_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Let those make secrets who may change a tenant."""
         return request.user.has_perm("tenants.change_tenant")
 
-    @act("Make new callback secrets", permission="sign")
+    @console_action("Make new callback secrets", permission="sign")
     def rotate_callback_secrets(self, request: HttpRequest, tenants: QuerySet[Tenant]) -> HttpResponse:
         """Make a new secret for each of the chosen tenants, after asking; the answer itself shows them, once."""
         if not is_confirmed(request):
@@ -34,7 +34,7 @@ class CallbackSecretActs(ConsoleAdmin):
         }
         return TemplateResponse(request, "console/new_callback_secrets.html", context)
 
-    @act("New callback secret", permission="sign", url_path="callback-secret")
+    @console_action("New callback secret", permission="sign", url_path="callback-secret")
     def rotate_callback_secret(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask whether to make a new secret for this tenant."""
         tenants = self.get_queryset(request).filter(pk=object_id)
@@ -46,7 +46,7 @@ def _question(tenants: QuerySet[Tenant]) -> Question:
     having = CallbackSecret.objects.filter(tenant__in=tenants).count()
     counts = [("will have a new secret", min(chosen, MAX_AT_ONCE)), ("of them have one now", having)]
     if chosen > MAX_AT_ONCE:
-        counts.append((f"left for another time ({MAX_AT_ONCE} at once)", chosen - MAX_AT_ONCE))
+        counts.append((f"not in this action (at most {MAX_AT_ONCE} at once)", chosen - MAX_AT_ONCE))
     return Question(
         action="rotate_callback_secrets",
         title="Make new callback secrets",

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db import models
+
 from foundation.scope import reading_scope, tenant_scope
 from kernel.clock import utc_now
-from kernel.crypto import CannotOpen
+from kernel.crypto import SealBroken
 from tenants.models import CallbackSecret, Tenant
 from tenants.sealing import open_from, seal_into
 
@@ -54,7 +56,7 @@ def rotate_callback_secret(*, tenant: Tenant) -> NewCallbackSecret:
     ensure_callback_secret(tenant=tenant)
     with tenant_scope(tenant.id):
         row = CallbackSecret.objects.select_for_update().get()
-        seal_into(row, "secret_before", _present(row))
+        seal_into(row, "secret_before", present_secret(row))
         seal_into(row, "secret", text)
         row.created_at = now
         row.save(update_fields=["secret", "secret_before", "created_at"])
@@ -71,14 +73,19 @@ def callback_secret_age(*, tenant: Tenant) -> CallbackSecretAge | None:
     return CallbackSecretAge(row.created_at, until if row.secret_before and until > utc_now() else None)
 
 
-def signing_secrets(row: CallbackSecret, *, now: datetime) -> list[str]:
-    """Open what signs now: the secret, and for 24 hours the one before it.
+def signing_secrets(row: models.Model, *, made_at: datetime, now: datetime) -> list[str]:
+    """Open what signs now: the secret of a row, and for 24 hours the one before it.
+
+    Args:
+        row: A tenant's, with the sealed fields ``secret`` and ``secret_before``.
+        made_at: When the secret was made.
+        now: The time.
 
     Raises:
-        CannotOpen: The key that sealed it is not on the installation's ring.
+        SealBroken: The key that sealed it is not on the installation's ring.
     """
     names = ["secret"]
-    if row.secret_before and now < row.created_at + BOTH_SIGN_FOR:
+    if getattr(row, "secret_before") and now < made_at + BOTH_SIGN_FOR:  # noqa: B009 - of either model
         names.append("secret_before")
     return [open_from(row, name) for name in names]
 
@@ -88,9 +95,9 @@ def new_secret() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
-def _present(row: CallbackSecret) -> str:
-    """Open the present secret; one that cannot be opened any more signs nothing."""
+def present_secret(row: models.Model) -> str:
+    """Open the present secret of a row; one that cannot be opened any more signs nothing."""
     try:
         return open_from(row, "secret")
-    except CannotOpen:
+    except SealBroken:
         return ""

@@ -13,9 +13,9 @@ from foundation.console import ConsoleAdmin, actor_of, column
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from tenants.connections.certificates import MAX_PEM_LENGTH, expires_at
+from tenants.connections.egress_policy import egress_policy_of
 from tenants.connections.installed import provider_addresses
 from tenants.connections.options import OPTIONS
-from tenants.connections.policy import policy_of
 from tenants.connections.rules import POINTERS, REF, ConnectionSpec, problems, secret_problems, tls_problems
 from tenants.connections.services import (
     KEEP,
@@ -47,16 +47,16 @@ class ConnectionForm(Form):
         strip=False,
         label="Secret",
         widget=UnfoldAdminPasswordWidget(render_value=False, attrs={"autocomplete": "new-password"}),
-        help_text="Key, token, password or client secret. Left empty, the one that is kept stays.",
+        help_text="Key, token, password or client secret. Empty: the stored one is kept.",
     )
-    clear_secret = forms.BooleanField(required=False, help_text="Forget the secret that is kept.")
+    clear_secret = forms.BooleanField(required=False, help_text="Delete the stored secret.")
 
     new_tls_key = forms.CharField(
         required=False,
         max_length=MAX_PEM_LENGTH,
         label="Private key",
         widget=SecretTextarea,
-        help_text="PEM, of the client certificate. Left empty, the one that is kept stays.",
+        help_text="PEM, of the client certificate. Empty: the stored one is kept.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -71,7 +71,7 @@ class ConnectionForm(Form):
             tenant = cleaned.get("tenant") or self.instance.tenant
             if not self.instance.pk or self.instance._state.adding:  # noqa: SLF001 - Django's way to tell a new row
                 self._check_ref(tenant, cleaned["ref"])
-            found = [*problems(spec_of(cleaned), policy=policy_of(tenant), providers=provider_addresses())]
+            found = [*problems(spec_of(cleaned), policy=egress_policy_of(tenant), providers=provider_addresses())]
             found += secret_problems(self.secret_change, spec_of(cleaned))
             key = tls_key_to_keep(self.instance, spec_of(cleaned), self.tls_key_change)
             found += tls_problems(spec_of(cleaned), key, now=utc_now())

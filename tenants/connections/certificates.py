@@ -15,7 +15,7 @@ from kernel.errors import ErrorItem
 
 MAX_PEM_LENGTH: Final = 64 * 1024
 _CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
-_COPY_WHOLE: Final = "Copy it whole, from its line BEGIN CERTIFICATE to its line END CERTIFICATE."
+_COPY_WHOLE: Final = "Copy it completely, from its line BEGIN CERTIFICATE to its line END CERTIFICATE."
 
 
 def certificate_problems(ca: str, certificate: str, key: str, *, now: datetime) -> Iterator[ErrorItem]:
@@ -82,12 +82,12 @@ def _of_key(certificate: str, key: str) -> Iterator[ErrorItem]:
         yield _item("key", "KEY_ENCRYPTED", "The private key is protected by a passphrase.", hint)
         return
     except (ValueError, UnsupportedAlgorithm):
-        hint = "Copy it whole, from its line BEGIN to its line END."
+        hint = "Copy it completely, from its line BEGIN to its line END."
         yield _item("key", "KEY_UNREADABLE", "The private key cannot be read as PEM.", hint)
         return
     own = _first(certificate)
     if own is not None and own.public_key() != public:
-        hint = "The client's own certificate comes first, those that lead to its authority behind it."
+        hint = "Put the client's own certificate first, then those that lead to its authority."
         yield _item("key", "KEY_OF_ANOTHER", "The private key does not belong to the first certificate.", hint)
 
 
@@ -104,7 +104,7 @@ def _refused_by_openssl(certificate: str, key: str) -> Iterator[ErrorItem]:
         build_ssl_context(authorities=certificate, certificate=certificate, key=key)
     except (ssl.SSLError, ValueError) as error:
         why = str(getattr(error, "reason", None) or "no reason is given").replace("_", " ").lower()
-        yield _item("certificate", "CERTIFICATE_REFUSED", f"TLS does not take the certificate and its key: {why}.")
+        yield _item("certificate", "CERTIFICATE_REFUSED", f"TLS does not accept the certificate and its key: {why}.")
 
 
 def _item(name: str, code: str, detail: str, hint: str | None = None) -> ErrorItem:

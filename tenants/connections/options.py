@@ -20,12 +20,11 @@ class Options(BaseModel):
 class HttpOptions(Options):
     """Options of an HTTP API."""
 
-    honours_idempotency_key: bool = Field(
-        False, description="It does once what comes twice with one `Idempotency-Key`, so a POST may be repeated"
-    )
+    honours_idempotency_key: bool = Field(False, description="It honours `Idempotency-Key`, so a POST may be repeated")
     keeps_cookies: bool = Field(
         False,
-        description="Cookies its answers set, as at a login, go with later calls of the same run over this connection",
+        description="Cookies set by its answers, as at a login, are sent with later calls of the same run over "
+        "this connection",
     )
 
 
@@ -36,7 +35,7 @@ class ModelOptions(Options):
         "auto", description="Whether answers come in pieces; `auto` asks once for a whole one where none came"
     )
     schema_mode: Literal["auto", "json_schema", "json_object", "prompt"] = Field(
-        "auto", description="How an answer by schema is asked for; `auto` finds out what the service takes"
+        "auto", description="How an answer that fits a schema is requested; `auto` finds out what the service supports"
     )
 
 

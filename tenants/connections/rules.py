@@ -143,7 +143,7 @@ def _of_kind(spec: ConnectionSpec, providers: Mapping[str, str | None]) -> Itera
     if not spec.base_url:
         yield _item("base_url", "MISSING_FIELD", "A connection to an HTTP API needs a base_url.")
     elif any(mark in spec.base_url for mark in "?#"):
-        detail = "A base_url ends before ? and #: the paths of steps are put behind it."
+        detail = "A base_url may not contain ? or #: the paths of steps are appended to it."
         yield _item("base_url", "INVALID", detail, "Write what follows them into the step's `path` or `query`.")
     for name in ("provider", "model"):
         if getattr(spec, name):
@@ -185,7 +185,7 @@ def _of_auth(spec: ConnectionSpec) -> Iterator[ErrorItem]:
 def _of_another_kind(spec: ConnectionSpec) -> Iterator[ErrorItem]:
     auth = spec.shown_auth
     if auth == ConnectionAuth.DIGEST and spec.kind != ConnectionKind.HTTP:
-        yield _item("auth", "NOT_OF_THIS_KIND", "Only an HTTP API is shown the secret by digest.")
+        yield _item("auth", "NOT_OF_THIS_KIND", "Only an HTTP API can use digest.")
     if auth == ConnectionAuth.PROVIDER and spec.kind != ConnectionKind.LLM:
         yield _item("auth", "NOT_OF_THIS_KIND", "Only a language model has a provider to show the secret to.")
     for name in ("audience", "resource", "secret_in"):

@@ -104,7 +104,7 @@ class ConnectionFields(Strict):
     auth = AuthFields(
         required=False,
         error_messages={"invalid": 'This must be an object, such as {{"type": "bearer"}}.'},
-        help_text="A language model shows its secret in the provider's own way, an HTTP API not at all.",
+        help_text="By default a language model is sent the secret in its provider's way, and an HTTP API is sent none.",
     )
     secret = serializers.CharField(
         required=False,
@@ -114,7 +114,9 @@ class ConnectionFields(Strict):
         trim_whitespace=False,
         help_text="Key, token, password or client secret. Left out it stays, null clears it; it is never shown.",
     )
-    tls = TlsFields(required=False, help_text="Left out, the public authorities are trusted and nothing is shown.")
+    tls = TlsFields(
+        required=False, help_text="By default the public authorities are trusted, and no certificate is sent."
+    )
     timeout_seconds = FiniteFloat(required=False, allow_null=True, min_value=0.1, max_value=600)
     requests_per_minute = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=1_000_000, help_text="Calls over it wait."
@@ -122,7 +124,9 @@ class ConnectionFields(Strict):
     max_concurrency = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=10_000, help_text="Calls of one worker at a time."
     )
-    allows_tools = serializers.BooleanField(required=False, help_text="A model may call it as a tool; false.")
+    allows_tools = serializers.BooleanField(
+        required=False, help_text="Whether a model may call it as a tool; false by default."
+    )
     options = ObjectField(
         required=False,
         help_text="What the other end is like: `honours_idempotency_key` and `keeps_cookies` of an API; `stream` and "
@@ -160,10 +164,10 @@ class TlsShape(serializers.Serializer[Any]):
     """TLS settings of a connection, without its private key."""
 
     ca = serializers.CharField(allow_null=True)
-    ca_expires_at = serializers.DateTimeField(allow_null=True, help_text="When the first of them is valid no more.")
+    ca_expires_at = serializers.DateTimeField(allow_null=True, help_text="When the first of them expires.")
     certificate = serializers.CharField(allow_null=True)
     expires_at = serializers.DateTimeField(
-        allow_null=True, help_text="When the client certificate, or one of its chain, is valid no more."
+        allow_null=True, help_text="When the client certificate, or another of its chain, expires."
     )
     has_key = serializers.BooleanField()
 

@@ -8,10 +8,11 @@ from foundation.scope import tenant_scope
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from kernel.types import Json
+from tenants.connections.egress_policy import egress_policy_of
 from tenants.connections.installed import provider_addresses
-from tenants.connections.policy import policy_of
 from tenants.connections.rules import REF, ConnectionSpec, moved_host, problems, secret_problems, tls_problems
 from tenants.errors import ConnectionInvalid, ConnectionNotFound, ConnectionRefInvalid
+from tenants.limits.room import check_room
 from tenants.models import Connection, Tenant
 from tenants.sealing import open_from, seal_into
 
@@ -38,19 +39,19 @@ def save_connection(
     Raises:
         ConnectionRefInvalid: The name cannot be one.
         ConnectionInvalid: All that is wrong with it.
+        TooManyKept: It is new, and the tenant has as many as it may.
     """
     if REF.fullmatch(ref) is None:
         raise ConnectionRefInvalid
-    found = list(problems(spec, policy=policy_of(tenant), providers=provider_addresses()))
+    found = list(problems(spec, policy=egress_policy_of(tenant), providers=provider_addresses()))
     found += secret_problems(secret, spec)
     if found:
         raise ConnectionInvalid(errors=found)
     with tenant_scope(tenant.id):
         # Of two who make one of the same name at once, the second changes what the first made.
         Tenant.objects.select_for_update(no_key=True).get(id=tenant.id)
-        row = Connection.objects.select_for_update().filter(ref=ref).first()
-        created = row is None
-        row = row or Connection(tenant=tenant, ref=ref)
+        found_row = Connection.objects.select_for_update().filter(ref=ref).first()
+        created, row = found_row is None, found_row or _new_connection(tenant, ref)
         before = None if created else _audit_facts(row)
         if secret is KEEP and (again := secret_needed_again(row, spec)) is not None:
             raise ConnectionInvalid(errors=[again])
@@ -71,6 +72,11 @@ def save_connection(
         action = "connection.created" if created else "connection.changed"
         record(action, row, actor=actor, before=before, after={**_audit_facts(row), **changed})
     return row, created
+
+
+def _new_connection(tenant: Tenant, ref: str) -> Connection:
+    check_room("connections", Connection.objects.count())
+    return Connection(tenant=tenant, ref=ref)
 
 
 def delete_connection(*, tenant: Tenant, actor: str, ref: str) -> None:
@@ -113,7 +119,7 @@ def secret_needed_again(row: Connection, spec: ConnectionSpec) -> ErrorItem | No
         return None
     return ErrorItem(
         code="SECRET_NEEDED_AGAIN",
-        detail="The connection now goes elsewhere: send its secret again, so that it is not shown to a stranger.",
+        detail="The connection now leads to another host: send its secret again, so that it is not sent to a stranger.",
         pointer="/secret",
         hint="Send `secret` with this change; null if none is needed there.",
     )

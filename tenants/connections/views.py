@@ -15,6 +15,7 @@ from tenants import errors
 from tenants.access.callers import caller_of
 from tenants.connections import selectors, services
 from tenants.connections.serializers import ConnectionFields, ConnectionShape, connection_body
+from tenants.limits.errors import TooManyKept
 
 READ, WRITE = "tenant:read", "tenant:write"
 
@@ -45,7 +46,7 @@ class ConnectionView(APIView):
     required_scopes: ClassVar = {"GET": READ, "PUT": WRITE, "DELETE": WRITE}
     refusals: ClassVar = {
         "GET": (errors.ConnectionNotFound,),
-        "PUT": (errors.ConnectionRefInvalid, errors.ConnectionInvalid),
+        "PUT": (errors.ConnectionRefInvalid, errors.ConnectionInvalid, TooManyKept),
         "DELETE": (errors.ConnectionNotFound,),
     }
 
@@ -57,8 +58,8 @@ class ConnectionView(APIView):
     @extend_schema(
         operation_id="save_connection",
         summary="Save a connection",
-        description="Makes it (201) or replaces all it says (200). A secret that is left out stays, unless the "
-        "connection now goes to another host. Steps use the change within 5 s.",
+        description="Creates it (201) or replaces it (200). A secret that is left out is kept, unless the "
+        "connection now leads to another host. Steps use the change within 5 s.",
         request=ConnectionFields,
         responses={200: ConnectionShape, 201: ConnectionShape},
     )

@@ -41,19 +41,21 @@ def names_of(actors: Iterable[str]) -> dict[str, str]:
     return {actor: _joined(actor, known) for actor in asked}
 
 
-def of_actor_called(text: str) -> Q:
+def filter_by_actor_name(text: str) -> Q:
     """Keep rows whose ``actor``, alone or as a party, is called so: by words of a name, e-mail, login or key's name."""
     named = [part for part, word in _FIXED.items() if text.lower() in {part, gettext(word).lower()}]
     keys = ApiKey.objects.filter(name__icontains=text).order_by("-id").values_list("public_id", flat=True)
     named += [f"key:{public_id}" for public_id in keys[:MAX_FOUND]]
-    members = Membership.objects.filter(is_called(text, "user__")).order_by("-id").values_list("id", flat=True)
+    members = (
+        Membership.objects.filter(filter_people_by_name(text, "user__")).order_by("-id").values_list("id", flat=True)
+    )
     named += [f"member:{member_id}" for member_id in members[:MAX_FOUND]]
-    people = User.objects.filter(is_called(text)).order_by("-id").values_list("id", flat=True)
+    people = User.objects.filter(filter_people_by_name(text)).order_by("-id").values_list("id", flat=True)
     named += [f"user:{user_id}" for user_id in people[:MAX_FOUND]]
     return Q(In(_party(1), named)) | Q(In(_party(2), named))
 
 
-def is_called(text: str, prefix: str = "") -> Q:
+def filter_people_by_name(text: str, prefix: str = "") -> Q:
     """Keep people each word of a text is in the name, e-mail or login of.
 
     Args:

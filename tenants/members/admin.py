@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.postgres.forms import SimpleArrayField
 from django.db.models import Count, Model, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -16,12 +16,11 @@ from foundation.console import (
     ConsoleAdmin,
     NoQuestionsForm,
     Question,
-    act,
     actor_of,
     column,
+    console_action,
     is_confirmed,
 )
-from kernel.errors import LlmteamError
 from tenants.access.known_callers import forget_callers_of
 from tenants.members.actors import names_of
 from tenants.members.errors import LastAdmin
@@ -29,8 +28,8 @@ from tenants.members.rules import email_problems, group_problems
 from tenants.members.services import (
     deactivate_member,
     invite_member,
-    keep_an_admin,
     reactivate_member,
+    require_other_admin,
     revoke_invitation,
 )
 from tenants.models import Invitation, MemberRole, Membership
@@ -61,7 +60,7 @@ class MembershipForm(MemberForm):
         role: str = self.cleaned_data["role"]
         if "role" in self.changed_data and self.instance.tenant_id is not None:
             try:
-                keep_an_admin(tenant=self.instance.tenant, member_id=self.instance.id)
+                require_other_admin(tenant=self.instance.tenant, member_id=self.instance.id)
             except LastAdmin as refused:
                 raise forms.ValidationError(LAST_ADMIN) from refused
         return role
@@ -132,7 +131,7 @@ class MembershipAdmin(ConsoleAdmin):
         for membership in queryset:
             self.delete_model(request, membership)
 
-    @act("Deactivate members", permission="change")
+    @console_action("Deactivate members", permission="change")
     def deactivate_members(self, request: HttpRequest, members: QuerySet[Membership]) -> HttpResponse | None:
         """End what the chosen people may do, after asking."""
         if not is_confirmed(request):
@@ -147,7 +146,7 @@ class MembershipAdmin(ConsoleAdmin):
         self.message_user(request, f"Deactivated: {done}.")
         return None
 
-    @act("Reactivate members", permission="change")
+    @console_action("Reactivate members", permission="change")
     def reactivate_members(self, request: HttpRequest, members: QuerySet[Membership]) -> HttpResponse | None:
         """Give the chosen people back what they could do, after asking."""
         if not is_confirmed(request):
@@ -158,13 +157,13 @@ class MembershipAdmin(ConsoleAdmin):
         self.message_user(request, f"Reactivated: {len(gone)}.")
         return None
 
-    @act("Deactivate", permission="change", url_path="deactivate")
+    @console_action("Deactivate", permission="change", url_path="deactivate")
     def deactivate(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask whether to deactivate this member."""
         members = self.get_queryset(request).filter(pk=object_id)
         return self.ask(request, _deactivate_question(members), form=NoQuestionsForm(), ids=[object_id])
 
-    @act("Reactivate", permission="change", url_path="reactivate")
+    @console_action("Reactivate", permission="change", url_path="reactivate")
     def reactivate(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask whether to reactivate this member."""
         members = self.get_queryset(request).filter(pk=object_id)
@@ -258,15 +257,7 @@ class InvitationAdmin(ConsoleAdmin):
         )
         obj.__dict__.update(made.__dict__)
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Show why somebody cannot be invited, instead of failing."""
-        try:
-            return super().changeform_view(request, *args, **kwargs)
-        except LlmteamError as error:
-            self.message_user(request, error.detail, "error")
-            return HttpResponseRedirect(self.list_url())
-
-    @act("Revoke invitations", permission="revoke")
+    @console_action("Revoke invitations", permission="revoke")
     def revoke_invitations(self, request: HttpRequest, rows: QuerySet[Invitation]) -> HttpResponse | None:
         """Take the chosen invitations back, after asking."""
         found = [row for row in rows.order_by("id")[:MAX_AT_ONCE] if row.is_open]
@@ -277,7 +268,7 @@ class InvitationAdmin(ConsoleAdmin):
         self.message_user(request, f"Revoked: {len(found)}.")
         return None
 
-    @act("Revoke", permission="revoke", url_path="revoke")
+    @console_action("Revoke", permission="revoke", url_path="revoke")
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask whether to revoke this invitation."""
         rows = self.get_queryset(request).filter(pk=object_id)

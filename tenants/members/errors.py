@@ -21,7 +21,7 @@ class MemberInvalid(Invalid):
     """The fields of a member are not valid; ``errors`` say where."""
 
     code = "MEMBER_INVALID"
-    title = "That cannot be said of a member"
+    title = "The fields of the member are not valid"
 
 
 class MemberExists(Conflict):
@@ -38,7 +38,7 @@ class InvitationClosed(Conflict):
     title = "The invitation is closed already"
 
 
-class InvitationsLimited(LimitReached):
+class TooManyInvitations(LimitReached):
     """Too many invitations; ``extra`` says which limit, and when there is room again."""
 
     code = "INVITATIONS_LIMITED"
@@ -52,7 +52,7 @@ class LastAdmin(Conflict):
     title = "This is the tenant's last active admin"
 
 
-class MemberRefused(Invalid):
+class ActingMemberRefused(Invalid):
     """A token was asked for a member who is not there, or not active."""
 
     code = "MEMBER_REFUSED"

@@ -3,7 +3,7 @@
 from typing import Final
 
 from tenants.access.rate_limits import per_seconds, rate_limits
-from tenants.members.errors import InvitationsLimited
+from tenants.members.errors import TooManyInvitations
 from tenants.models import Tenant
 
 _TO_ADDRESS_AN_HOUR: Final = per_seconds("invitations_to_address_an_hour", 3, 3_600)
@@ -15,7 +15,7 @@ def check_may_invite(tenant: Tenant, email: str) -> None:
     """Count an invitation of a tenant to an address. Each tenant is counted for itself.
 
     Raises:
-        InvitationsLimited: It has sent 200 within an hour; or to this address 3 within an hour, or 10 within a day.
+        TooManyInvitations: It has sent 200 within an hour; or to this address 3 within an hour, or 10 within a day.
     """
     limits, of_tenant = rate_limits(), str(tenant.id)
     for limit, whose, sentence in (
@@ -25,7 +25,7 @@ def check_may_invite(tenant: Tenant, email: str) -> None:
     ):
         if not limits.hit(limit, *whose):
             seconds = limits.seconds_left(limit, *whose)
-            raise InvitationsLimited(
+            raise TooManyInvitations(
                 f"A tenant sends {sentence}; there is room again in {seconds} s.",
                 extra={"limit": limit.namespace, "cap": limit.amount, "retry_after": seconds},
             )

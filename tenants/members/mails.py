@@ -11,8 +11,8 @@ from django.core.mail import send_mail
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
 
+from foundation.mail_subjects import subject_of
 from foundation.scope import tenant_scope, unscoped
-from foundation.subjects import subject_of
 from kernel.clock import utc_now
 from tenants.models import Invitation
 

@@ -30,7 +30,7 @@ def email_problems(email: str) -> list[ErrorItem]:
     """Tell what is wrong with an e-mail to invite: an address of other letters is never believed at a sign-in."""
     if email.isascii():
         return []
-    detail = "Write the address in ASCII, its domain as providers tell it (xn--...)."
+    detail = "Write the address in ASCII, its domain as providers write it (xn--...)."
     return [ErrorItem(code="EMAIL_NOT_ASCII", detail=detail, pointer="/email")]
 
 

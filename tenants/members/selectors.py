@@ -12,6 +12,7 @@ from kernel.paging import Page
 from tenants.members.errors import MemberNotFound
 from tenants.models import Invitation, Membership, Tenant, User
 from tenants.types import SCOPES_BY_ROLE
+from tenants.walls.lookups import roles_of_members
 
 
 def list_members(*, tenant: Tenant, cursor: str | None, limit: int) -> Page[Membership]:
@@ -73,9 +74,7 @@ def current_member(*, user: User, tenant_id: UUID, came_with: UUID | None = None
 
 def scopes_of_active_members(member_ids: Iterable[UUID]) -> dict[UUID, tuple[str, ...]]:
     """Read what members may do by their roles; absent is one that is not active any more."""
-    with unscoped("streams of all tenants ask together whether their people are members"):
-        found = _active().filter(id__in=list(member_ids), tenant__is_active=True).values_list("id", "role")
-        return {member_id: SCOPES_BY_ROLE[role] for member_id, role in found}
+    return {member_id: SCOPES_BY_ROLE[role] for member_id, role in roles_of_members(member_ids).items()}
 
 
 def _active() -> QuerySet[Membership]:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
-from foundation.request_fields import Formed, Id, whole
+from foundation.request_fields import Id, PatternText, whole
 from foundation.requests import Strict
 from tenants.members.rules import GROUP, MAX_GROUPS
 from tenants.models import Invitation, MemberRole, Membership
@@ -13,7 +13,7 @@ from tenants.models import Invitation, MemberRole, Membership
 class GroupList(serializers.ListField):
     """Names of groups; the rules judge them, with errors of their own."""
 
-    child = Formed(pattern=whole(rf"\s*(?:{GROUP.pattern})\s*"), trim_whitespace=True, max_length=100)
+    child = PatternText(pattern=whole(rf"\s*(?:{GROUP.pattern})\s*"), trim_whitespace=True, max_length=100)
     described: Final = {"maxItems": MAX_GROUPS}
 
 
@@ -43,7 +43,7 @@ class AbsenceFields(Strict):
 
     away_from = serializers.DateTimeField(help_text="RFC 3339.")
     away_until = serializers.DateTimeField(required=False, allow_null=True, help_text="Left out: until further notice.")
-    stands_in = Id(required=False, allow_null=True, help_text="The member who is asked meanwhile.")
+    stands_in = Id(required=False, allow_null=True, help_text="The member who is asked in their place.")
 
 
 class AbsenceShape(serializers.Serializer[Any]):

@@ -11,6 +11,7 @@ from kernel.clock import utc_now
 from kernel.errors import ErrorItem
 from kernel.types import Json
 from tenants.access.known_callers import forget_callers_of
+from tenants.limits.room import BOUNDS, check_room
 from tenants.members.errors import (
     InvitationClosed,
     InvitationNotFound,
@@ -36,7 +37,8 @@ def invite_member(*, tenant: Tenant, actor: str, email: str, role: str, groups: 
         MemberInvalid: The e-mail or a group's name cannot be one.
         MemberExists: They are a member already, and cannot get another account this way: deactivated, never signed
             in, a member elsewhere too, or an operator.
-        InvitationsLimited: Too many were sent, by the tenant or to this address.
+        TooManyInvitations: Too many were sent, by the tenant or to this address.
+        TooManyKept: It has as many members, with those invited, as it may.
     """
     if found := email_problems(email) + group_problems(groups):
         raise MemberInvalid(errors=found)
@@ -48,6 +50,8 @@ def invite_member(*, tenant: Tenant, actor: str, email: str, role: str, groups: 
         if known and not (len(known) == 1 and _has_account(known[0]) and may_get_account(known[0])):
             raise MemberExists
         row = Invitation.objects.filter(email=address, accepted_at=None, revoked_at=None).first()
+        if row is None:
+            check_room("members", members_and_invited())
         row = row or Invitation(tenant=tenant, email=address)
         row.role, row.groups, row.invited_by = role, _distinct(groups), actor
         row.expires_at = utc_now() + timedelta(days=INVITATION_DAYS)
@@ -109,9 +113,19 @@ def accept_invitations(*, user: User, email: str, tenant: Tenant | None = None) 
         return [_accept(row, user) for row in mine if row.tenant_id not in taken]
 
 
-def join_by_domain(*, tenant: Tenant, user: User) -> Membership:
-    """Make somebody a reviewer of a tenant that lets everybody of their e-mail's domain join."""
+def members_and_invited() -> int:
+    """Count the members of the tenant in scope, deactivated ones too, and its open invitations."""
+    invited = Invitation.objects.filter(accepted_at=None, revoked_at=None, expires_at__gt=utc_now())
+    return Membership.objects.count() + invited.count()
+
+
+def join_by_domain(*, tenant: Tenant, user: User) -> Membership | None:
+    """Make somebody a reviewer of a tenant that lets everybody of their e-mail's domain join; None without room."""
     with tenant_scope(tenant.id):
+        _lock(tenant)
+        member = Membership.objects.filter(tenant=tenant, user=user).first()
+        if member is None and members_and_invited() >= BOUNDS["members"].most:
+            return None
         member, created = Membership.objects.get_or_create(tenant=tenant, user=user, defaults={"role": REVIEWER})
         if created:
             record("member.joined", member, actor=f"member:{member.id}", after={"role": member.role})
@@ -147,7 +161,7 @@ def change_member(
     return member
 
 
-def keep_an_admin(*, tenant: Tenant, member_id: UUID) -> None:
+def require_other_admin(*, tenant: Tenant, member_id: UUID) -> None:
     """Make sure that somebody else can look after the tenant, until the transaction around this ends.
 
     Raises:
@@ -283,7 +297,7 @@ def _stand_in_problems(member: Membership, stands_in: UUID | None) -> list[Error
     if stands_in is None:
         return []
     if stands_in == member.id:
-        return [ErrorItem(code="ONESELF", detail="Nobody stands in for themselves.", pointer="/stands_in")]
+        return [ErrorItem(code="ONESELF", detail="Members cannot stand in for themselves.", pointer="/stands_in")]
     able = Membership.objects.filter(id=stands_in, deactivated_at=None, user__is_active=True).exclude(role=AUDITOR)
     if able.exists():
         return []

@@ -16,6 +16,7 @@ from kernel.ids import parse_id
 from kernel.paging import CursorRefused
 from tenants.access.callers import caller_of
 from tenants.errors import ScopeMissing
+from tenants.limits.errors import TooManyKept
 from tenants.members import errors, selectors, services
 from tenants.members.serializers import (
     AbsenceFields,
@@ -44,7 +45,7 @@ class MembersView(APIView):
     @extend_schema(
         operation_id="list_members",
         summary="List members",
-        description="Newest first, those deactivated too.",
+        description="Newest first, including deactivated members.",
         parameters=[PageQuery],
         responses=page_shape("MemberPage", MemberShape()),
     )
@@ -78,7 +79,7 @@ class MemberView(APIView):
     @extend_schema(
         operation_id="change_member",
         summary="Change a member",
-        description="Their role, their groups, or both. Holds everywhere within 5 s.",
+        description="Their role, their groups, or both. Takes effect everywhere within 5 s.",
         request=MemberFields,
         responses=MemberShape,
         examples=[OpenApiExample("Into two groups", {"groups": ["finance", "legal"]}, request_only=True)],
@@ -97,7 +98,7 @@ class DeactivateMemberView(APIView):
     @extend_schema(
         operation_id="deactivate_member",
         summary="Deactivate a member",
-        description="Sessions and tokens of theirs are refused within 5 s. What they decided stays. Repeatable.",
+        description="Their sessions and tokens are refused within 5 s. Their decisions stay. Repeatable.",
         request=NoFields,
         responses=MemberShape,
     )
@@ -135,8 +136,8 @@ class AbsenceView(APIView):
 
     @extend_schema(
         operation_id="set_absence",
-        summary="Say that a member is away",
-        description="Whoever stands in is asked in their place. Needs `tenant:write`, unless it is yourself.",
+        summary="Set a member's absence",
+        description="Their stand-in is asked in their place. Needs `tenant:write`, unless it is yourself.",
         request=AbsenceFields,
         responses=MemberShape,
     )
@@ -146,7 +147,7 @@ class AbsenceView(APIView):
 
     @extend_schema(
         operation_id="clear_absence",
-        summary="Say that a member is back",
+        summary="End a member's absence",
         description="Needs `tenant:write`, unless it is yourself. Repeatable.",
         responses={200: MemberShape},
     )
@@ -164,13 +165,13 @@ class InvitationsView(APIView):
     reads_query: ClassVar = {"GET"}
     refusals: ClassVar = {
         "GET": (CursorRefused,),
-        "POST": (errors.MemberInvalid, errors.MemberExists, errors.InvitationsLimited),
+        "POST": (errors.MemberInvalid, errors.MemberExists, errors.TooManyInvitations, TooManyKept),
     }
 
     @extend_schema(
         operation_id="list_invitations",
         summary="List invitations",
-        description="Newest first, closed ones too.",
+        description="Newest first, including closed invitations.",
         parameters=[PageQuery],
         responses=page_shape("InvitationPage", InvitationShape()),
     )
@@ -250,4 +251,4 @@ def _change(request: Request, member_id: str, change: Callable[..., Membership],
 def _own_or(caller: Caller, member_id: UUID, scope: str) -> None:
     is_own = caller.member is not None and caller.member.id == member_id
     if not is_own and scope not in caller.scopes:
-        raise ScopeMissing(f"About others this call needs the scope `{scope}`.", extra={"scope": scope})
+        raise ScopeMissing(f"For other members this call needs the scope `{scope}`.", extra={"scope": scope})

@@ -43,7 +43,7 @@ class Connection(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
-    ref = models.CharField(max_length=64, help_text="What segments name it by: lower case letters, digits, _ and -.")
+    ref = models.CharField(max_length=64, help_text="Name that segments use: lower case letters, digits, _ and -.")
     kind = models.CharField(max_length=8, choices=ConnectionKind)
     provider = models.CharField(
         max_length=64, blank=True, help_text="Of a language model: openai, anthropic, or as installed."
@@ -77,19 +77,19 @@ class Connection(models.Model):
     tls_certificate = models.TextField(
         blank=True,
         verbose_name="client certificate",
-        help_text="PEM. Shown where the host asks for one; the client's own first, then those that lead to its CA.",
+        help_text="PEM. Sent when the host asks for one; the client's own first, then those that lead to its CA.",
     )
     tls_key = SealedField(help_text="The private key of the client certificate; sealed.")
     timeout_seconds = models.FloatField(null=True, blank=True, help_text="For one call. Empty: the step's own.")
     requests_per_minute = models.PositiveIntegerField(
-        null=True, blank=True, help_text="More wait. Empty: as many as come."
+        null=True, blank=True, help_text="Further calls wait. Empty: no limit."
     )
     max_concurrency = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Calls of one worker at the same time. Empty: as many as come."
+        null=True, blank=True, help_text="Calls of one worker at the same time. Empty: no limit."
     )
     allows_tools = models.BooleanField(default=False, help_text="A model may call it as a tool.")
     options = JsonTextField(
-        default=dict, blank=True, help_text="What the other end is like; docs/howto/connections.md has them."
+        default=dict, blank=True, help_text="Properties of the other end: see docs/howto/connections.md."
     )
     is_active = models.BooleanField(default=True, help_text="Steps that use an inactive one fail.")
     created_at = models.DateTimeField(default=utc_now, editable=False)

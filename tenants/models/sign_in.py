@@ -72,7 +72,7 @@ class IdentityProvider(models.Model):
         models.CharField(max_length=253),
         default=list,
         blank=True,
-        help_text="Whoever has a verified e-mail of one of these domains joins as a reviewer, uninvited.",
+        help_text="People with a verified e-mail of one of these domains join as reviewers, without an invitation.",
     )
     is_active = models.BooleanField(default=True, help_text="Nobody signs in through an inactive one.")
     created_at = models.DateTimeField(default=utc_now, editable=False)

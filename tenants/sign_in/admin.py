@@ -20,21 +20,24 @@ from foundation.console import (
     NoQuestionsForm,
     Question,
     ReadOnlyAdmin,
-    act,
     actor_of,
     column,
+    console_action,
     is_confirmed,
 )
-from tenants.connections.policy import policy_of
-from tenants.models import Identity, IdentityProvider, User
+from tenants.connections.egress_policy import egress_policy_of
+from tenants.entitlements.tiers import OWN_IDENTITY_PROVIDER, first_tier_with
+from tenants.limits.errors import NotIncluded
+from tenants.limits.selectors import entitlements_of
+from tenants.models import Identity, IdentityProvider, Tenant, User
 from tenants.sealing import seal_into
 from tenants.sign_in.accounts.errors import LAST_ACCOUNT
 from tenants.sign_in.accounts.services import unlink
 from tenants.sign_in.errors import SignInRefused
 from tenants.sign_in.operators.trial import RIGHT, TrialVerdict, look_up
 from tenants.sign_in.providers import INSTALLATION, SignInProvider, provider_to_try
+from tenants.sign_in.redirects import redirect_to_provider
 from tenants.sign_in.rules import domain_problems, issuer_problem, map_problem
-from tenants.sign_in.sending import send_to_provider
 from tenants.sign_in.states import SignInPurpose
 
 if TYPE_CHECKING:
@@ -51,17 +54,20 @@ class IdentityProviderForm(Form):
         strip=False,
         label="Client secret",
         widget=UnfoldAdminPasswordWidget(render_value=False, attrs={"autocomplete": "new-password"}),
-        help_text="Left empty, the one that is kept stays.",
+        help_text="Empty: the stored one is kept.",
     )
 
     def clean(self) -> dict[str, Any]:
         """Refuse what could not work."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         tenant = cleaned.get("tenant") or getattr(self.instance, "tenant", None)
+        if tenant is not None and self._is_set_anew(cleaned):
+            self._check_included(tenant)
         if "issuer" in cleaned and tenant is not None:
             plain_allowed = settings.DEVELOPMENT or settings.DEBUG
             self._say(
-                "issuer", issuer_problem(cleaned["issuer"], policy=policy_of(tenant), plain_allowed=plain_allowed)
+                "issuer",
+                issuer_problem(cleaned["issuer"], policy=egress_policy_of(tenant), plain_allowed=plain_allowed),
             )
         for name in ("group_map", "role_map"):
             if name in cleaned:
@@ -72,6 +78,21 @@ class IdentityProviderForm(Form):
         if not cleaned.get("new_secret") and not self.instance.client_secret:
             self._say("new_secret", "The provider gives one with the client id.")
         return cleaned
+
+    def _is_set_anew(self, cleaned: dict[str, Any]) -> bool:
+        is_new = self.instance._state.adding  # noqa: SLF001 - Django's documented way to tell a new row
+        return is_new or (bool(cleaned.get("is_active")) and not self.initial.get("is_active"))
+
+    def _check_included(self, tenant: Tenant) -> None:
+        """Let only tenants set a provider whose tier has it; one that is set goes on working whatever it says."""
+        entitlements = entitlements_of(tenant.id)
+        if OWN_IDENTITY_PROVIDER not in entitlements.features:
+            tier = first_tier_with(OWN_IDENTITY_PROVIDER)
+            problem = (
+                f"The tier {entitlements.tier} does not include an identity provider of the tenant's own; the tier "
+                f"{tier} does, or a licence with the feature {OWN_IDENTITY_PROVIDER}."
+            )
+            self.add_error("is_active", forms.ValidationError(problem, code=NotIncluded.code))
 
     def _say(self, name: str, problem: str | None) -> None:
         if problem is not None:
@@ -113,7 +134,7 @@ class IdentityProviderAdmin(ConsoleAdmin):
         """Let those try one who may change it."""
         return request.user.has_perm(RIGHT)
 
-    @act("Try it", permission="try", url_path="try")
+    @console_action("Try it", permission="try", url_path="try")
     def try_it(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask the provider what people's sign-ins ask it."""
         return self.try_view(request, key=object_id)
@@ -136,7 +157,7 @@ class IdentityProviderAdmin(ConsoleAdmin):
         """Send the operator to a provider, and from there to a page that says what came of it."""
         provider, back = self._provider_to_try(request, key), self.list_url()
         try:
-            return send_to_provider(request, provider, next_url=back, purpose=SignInPurpose.TRIAL)
+            return redirect_to_provider(request, provider, next_url=back, purpose=SignInPurpose.TRIAL)
         except SignInRefused as error:
             self.message_user(request, error.detail, messages.ERROR)
             return HttpResponseRedirect(back)
@@ -148,6 +169,13 @@ class IdentityProviderAdmin(ConsoleAdmin):
         if provider is None:
             raise Http404("There is no such provider.")
         return provider
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Show the form; with the status of the API where the tenant's tier does not include a provider."""
+        answer = super().render_change_form(request, context, *args, **kwargs)
+        if context["adminform"].form.has_error("is_active", NotIncluded.code):
+            answer.status_code = NotIncluded.status
+        return answer
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Keep whose it is: its secret is sealed for that tenant."""
@@ -193,7 +221,7 @@ class IdentityAdmin(ReadOnlyAdmin):
         """Let those unlink one who may delete it."""
         return request.user.has_perm("tenants.delete_identity")
 
-    @act("Unlink accounts", permission="unlink")
+    @console_action("Unlink accounts", permission="unlink")
     def unlink_accounts(self, request: HttpRequest, rows: QuerySet[Identity]) -> HttpResponse | None:
         """Unlink the chosen accounts, after asking."""
         if not is_confirmed(request):
@@ -204,7 +232,7 @@ class IdentityAdmin(ReadOnlyAdmin):
         self.message_user(request, f"Unlinked: {len(chosen)}.")
         return None
 
-    @act("Unlink", permission="unlink", url_path="unlink")
+    @console_action("Unlink", permission="unlink", url_path="unlink")
     def unlink(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask whether to unlink this account."""
         rows = self.get_queryset(request).filter(pk=object_id)

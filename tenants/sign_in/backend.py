@@ -13,14 +13,14 @@ from django.http import HttpRequest
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
 from tenants.models import User
-from tenants.sign_in.claims import merged, verified_email
+from tenants.sign_in.claims import merge_claims, verified_email
 from tenants.sign_in.errors import PersonRefused, ProviderFailed, ProviderRefused, TokenRefused
 from tenants.sign_in.fetching import fetch_object, fetch_userinfo
-from tenants.sign_in.id_tokens import Claims, Expected, check_access_token, key_id, read_id_token, read_userinfo
+from tenants.sign_in.id_tokens import Claims, ExpectedClaims, check_access_token, key_id, read_id_token, read_userinfo
 from tenants.sign_in.metadata import directory
 from tenants.sign_in.providers import SignInProvider
 from tenants.sign_in.services import SignedIn, sign_in
-from tenants.sign_in.states import Begun
+from tenants.sign_in.states import PendingSignIn
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
             self.OIDC_RP_CLIENT_ID = provider.client_id
             self.OIDC_RP_CLIENT_SECRET = provider.client_secret
 
-    def redeem(self, request: HttpRequest, begun: Begun) -> None:
+    def redeem(self, request: HttpRequest, begun: PendingSignIn) -> None:
         """Follow a provider's answer to the person it vouches for; ``stage`` says how far it went.
 
         Raises:
@@ -124,7 +124,7 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
     def _believed(self, token: Any, read: Callable[..., Claims]) -> Claims:
         """Read a signed token. Keys are looked up again once: one may be new under its old id."""
         provider, kid = self._provider, key_id(token)
-        expected = Expected(provider.issuer, provider.client_id, self._nonce)
+        expected = ExpectedClaims(provider.issuer, provider.client_id, self._nonce)
         keys = directory.keys(provider, kid=kid)
         try:
             return read(token, keys=keys, expected=expected, now=time.time())
@@ -138,7 +138,7 @@ class ProviderBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
         """Find the person; what the signed token says goes before what userinfo says."""
         check_access_token(self.id_token, payload, access_token)
         self.stage = Stage.USERINFO
-        self.claims = merged(payload, self._userinfo_claims(access_token, id_token, payload))
+        self.claims = merge_claims(payload, self._userinfo_claims(access_token, id_token, payload))
         self.stage = Stage.PERSON
         try:
             self.signed_in = self.act(provider=self._provider, claims=self.claims)

@@ -70,7 +70,7 @@ def claimed_email(claims: Claims) -> str | None:
     return "".join(letter if letter.isprintable() else "?" for letter in email[:MAX_EMAIL_LENGTH])
 
 
-def merged(signed: Claims, userinfo: Claims) -> Claims:
+def merge_claims(signed: Claims, userinfo: Claims) -> Claims:
     """Put what the ID token says before what userinfo says; e-mail and verification are taken from one of them.
 
     Where the other calls the same e-mail unverified it is unverified.
@@ -126,7 +126,7 @@ def listed_groups(claims: Claims, name: str, *, known: Container[str] = ()) -> l
     return names if names or not found else None
 
 
-def why_untold(claims: Claims, name: str) -> str:
+def why_no_groups(claims: Claims, name: str) -> str:
     """Say why a claim lists no groups: ``absent``, ``unreadable``, or ``overage``, too many for the token."""
     if claim_at(claims, name) is not None:
         return "unreadable"

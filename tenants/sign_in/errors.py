@@ -10,13 +10,14 @@ from kernel.errors import LimitReached, LlmteamError, Malformed, Refused
 
 ID_TOKEN: Final = "ID token"  # noqa: S105 - what people call it
 TOKEN_FAULTS: Final[Mapping[str, str]] = {
-    "alg": "Its {token} is signed in a way that is never believed. Have it sign with RS256, or another of RS, PS and "
+    "alg": "Its {token} is signed with an algorithm that is not accepted. Have it sign with RS256, or another of "
+    "RS, PS and "
     "ES with 256, 384 or 512 bits, or EdDSA.",
     "at_hash": "Its {token} was made with another access token (at_hash).",
     "aud": "Its {token} is for another client: compare the client id.",
     "azp": "Its {token} names another client, or none, as the one it was issued to (azp).",
-    "content": "Its {token} says something that cannot be taken in.",
-    "encrypted": "Its {token} is encrypted, which is not read: have it signed only.",
+    "content": "Its {token} has content that cannot be read.",
+    "encrypted": "Its {token} is encrypted, which is not supported: have it signed only.",
     "exp": "Its {token} has expired, or has no time of expiry: compare the clocks.",
     "form": "It sent no signed {token}.",
     "header": "Its {token} has a header that cannot be read, or that asks for more than is understood (crit).",
@@ -28,7 +29,7 @@ TOKEN_FAULTS: Final[Mapping[str, str]] = {
     "nbf": "Its {token} is not valid yet: compare the clocks.",
     "nonce": "Its {token} does not repeat the nonce it was asked with, so it may be of another sign-in.",
     "signature": "The signature of the {token} does not fit the key it publishes.",
-    "size": "Its {token} is longer than is read. Have it tell less, such as only the groups that are assigned to the "
+    "size": "Its {token} is too long. Have it contain less, such as only the groups that are assigned to the "
     "application.",
     "sub": "Its {token} does not say whom it is about (sub), or in over 255 characters.",
     "typ": "It sent a token of another kind as its {token} (typ), such as one for access or for signing out.",
@@ -158,17 +159,15 @@ class EmailMissing(NotInvited):
     """The account is unknown, and nothing is said of its e-mail."""
 
     code = "EMAIL_MISSING"
-    title = gettext_noop("Your company's sign-in service does not tell your e-mail address.")
-    advice = gettext_noop("Have it entered there, or told to this site, then sign in again.")
+    title = gettext_noop("Your company's sign-in service does not send your e-mail address.")
+    advice = gettext_noop("Ask for it to be entered there, or to be sent to this site, then sign in again.")
 
 
 class EmailMalformed(NotInvited):
     """The account is unknown, and what is said as its e-mail is none, or has letters beyond ASCII."""
 
     code = "EMAIL_MALFORMED"
-    title = gettext_noop(
-        "What your company's sign-in service tells as your e-mail address is none that can be used here."
-    )
+    title = gettext_noop("The e-mail address that your company's sign-in service sends cannot be used here.")
     advice = gettext_noop("Have it corrected there, to one such as ann@example.com, then sign in again.")
 
 
@@ -192,7 +191,7 @@ class NotOperator(PersonRefused):
     """The account is no operator's."""
 
     code = "NOT_AN_OPERATOR"
-    title = gettext_noop("This account is no operator's.")
+    title = gettext_noop("This account does not belong to an operator.")
     advice = gettext_noop("Ask the operator of this installation to link it.")
 
 

@@ -41,7 +41,7 @@ Claims = Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedClaims:
     """Expected claims of an ID token."""
 
     issuer: str
@@ -61,7 +61,7 @@ def key_id(token: object) -> str | None:
     return kid
 
 
-def read_id_token(token: object, *, keys: Sequence[Mapping[str, Json]], expected: Expected, now: float) -> Claims:
+def read_id_token(token: object, *, keys: Sequence[Mapping[str, Json]], expected: ExpectedClaims, now: float) -> Claims:
     """Check a token's signature and all it says.
 
     Args:
@@ -91,7 +91,7 @@ def read_id_token(token: object, *, keys: Sequence[Mapping[str, Json]], expected
     return claims
 
 
-def read_userinfo(token: str, *, keys: Sequence[Mapping[str, Json]], expected: Expected, now: float) -> Claims:
+def read_userinfo(token: str, *, keys: Sequence[Mapping[str, Json]], expected: ExpectedClaims, now: float) -> Claims:
     """Check a signed answer of userinfo as an ID token, save for what it need not say: a nonce, and times.
 
     Returns:
@@ -122,7 +122,7 @@ def check_access_token(id_token: str, claims: Claims, access_token: object) -> N
         TokenRefused: ``at_hash``: it is another's.
     """
     alg = str(_header(id_token)["alg"])
-    if "at_hash" not in claims or alg not in _HASHES:
+    if claims.get("at_hash") is None or alg not in _HASHES:
         return
     digest = hashlib.new(_HASHES[alg], str(access_token).encode()).digest()
     wanted = base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=")
@@ -213,14 +213,14 @@ def _payload(token: str, key: jwt.PyJWK, alg: str) -> Claims:
     return claims
 
 
-def _check_audience(claims: Claims, expected: Expected) -> None:
+def _check_audience(claims: Claims, expected: ExpectedClaims) -> None:
     if claims.get("iss") != expected.issuer:
         raise TokenRefused("iss", compared=_compared(claims.get("iss"), expected.issuer))
     audience = claims.get("aud")
     listed = audience if isinstance(audience, list) else [audience]
     if expected.client_id not in listed:
         raise TokenRefused("aud", compared=_compared(audience, expected.client_id))
-    if ("azp" in claims or len(listed) > 1) and claims.get("azp") != expected.client_id:
+    if (claims.get("azp") is not None or len(listed) > 1) and claims.get("azp") != expected.client_id:
         raise TokenRefused("azp", compared=_compared(claims.get("azp"), expected.client_id))
 
 
@@ -229,7 +229,7 @@ def _check_times(claims: Claims, now: float) -> None:
         raise TokenRefused("exp", compared=_clocks(claims, "exp", now))
     if _time(claims, "iat") > now + LEEWAY_SECONDS:
         raise TokenRefused("iat", compared=_clocks(claims, "iat", now))
-    if "nbf" in claims and _time(claims, "nbf") > now + LEEWAY_SECONDS:
+    if claims.get("nbf") is not None and _time(claims, "nbf") > now + LEEWAY_SECONDS:
         raise TokenRefused("nbf", compared=_clocks(claims, "nbf", now))
 
 

@@ -21,7 +21,7 @@ Keys = tuple[Mapping[str, Json], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Metadata:
+class ProviderMetadata:
     """A provider's addresses."""
 
     authorization_endpoint: str
@@ -37,7 +37,7 @@ class Metadata:
 
 @dataclass(slots=True)
 class _Known:
-    metadata: Metadata
+    metadata: ProviderMetadata
     keys: Keys
     refetch_from: float
 
@@ -49,7 +49,7 @@ class MetadataDirectory:
         self._lock = threading.Lock()
         self._known: BoundedCache[tuple[str, str], _Known] = BoundedCache(MAX_REMEMBERED)
 
-    def metadata(self, provider: SignInProvider) -> Metadata:
+    def metadata(self, provider: SignInProvider) -> ProviderMetadata:
         """Give a provider's addresses.
 
         Raises:
@@ -101,7 +101,7 @@ class MetadataDirectory:
 directory = MetadataDirectory()
 
 
-def fetch_metadata(provider: SignInProvider) -> Metadata:
+def fetch_metadata(provider: SignInProvider) -> ProviderMetadata:
     """Ask a provider for its addresses now.
 
     Raises:
@@ -114,7 +114,7 @@ def fetch_metadata(provider: SignInProvider) -> Metadata:
             f"It calls itself {named!r}, and is set up as {provider.issuer!r}: every character counts."
         )
     methods = metadata.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-    return Metadata(
+    return ProviderMetadata(
         authorization_endpoint=_address(metadata, "authorization_endpoint"),
         token_endpoint=_address(metadata, "token_endpoint"),
         jwks_uri=_address(metadata, "jwks_uri"),
@@ -125,7 +125,7 @@ def fetch_metadata(provider: SignInProvider) -> Metadata:
     )
 
 
-def fetch_keys(provider: SignInProvider, metadata: Metadata) -> Keys:
+def fetch_keys(provider: SignInProvider, metadata: ProviderMetadata) -> Keys:
     """Ask a provider for its keys now.
 
     Raises:

@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
+from uuid import UUID
 
 from django.conf import settings
 
 from audit.types import AuditObject
-from foundation.scope import unscoped
+from foundation.scope import tenant_scope
 from kernel.egress import Policy
 from kernel.ids import parse_id
-from tenants.connections.policy import policy_of, policy_with
+from tenants.connections.egress_policy import egress_policy_of, egress_policy_with
 from tenants.models import IdentityProvider, Tenant
 from tenants.sealing import open_from
+from tenants.walls.lookups import tenant_of_provider, tenants_called
 
 INSTALLATION: Final = "installation"
 
@@ -61,7 +63,7 @@ def installation_provider() -> SignInProvider | None:
         client_id=settings.OIDC_CLIENT_ID,
         client_secret=settings.OIDC_CLIENT_SECRET,
         scopes=settings.OIDC_SCOPES,
-        policy=policy_with(),
+        policy=egress_policy_with(),
         emails_verified=settings.OIDC_EMAILS_VERIFIED,
     )
 
@@ -74,10 +76,9 @@ def provider_of_tenant(slug: str) -> SignInProvider | None:
     wanted = slug.strip()
     if not wanted or "\x00" in wanted:
         return None
-    with unscoped("a tenant is looked up before anybody is known"):
-        slugs = list(Tenant.objects.filter(slug__iexact=wanted).values_list("slug", flat=True))
-    exact = wanted if wanted in slugs or len(slugs) != 1 else slugs[0]
-    return _find(is_active=True, tenant__slug=exact)
+    found = tenants_called(wanted)
+    tenant_id = next(iter(found.values())) if len(found) == 1 else found.get(wanted)
+    return None if tenant_id is None else _find(tenant_id, is_active=True)
 
 
 def provider_by_key(key: object) -> SignInProvider | None:
@@ -91,11 +92,12 @@ def provider_to_try(key: object) -> SignInProvider | None:
     if key == INSTALLATION:
         return installation_provider()
     row_id = parse_id(key)
-    return None if row_id is None else _find(id=row_id)
+    tenant_id = None if row_id is None else tenant_of_provider(row_id)
+    return None if tenant_id is None else _find(tenant_id, id=row_id)
 
 
-def _find(**wanted: object) -> SignInProvider | None:
-    with unscoped("a provider is looked up before anybody is known"):
+def _find(tenant_id: UUID, **wanted: object) -> SignInProvider | None:
+    with tenant_scope(tenant_id):
         row = IdentityProvider.objects.select_related("tenant").filter(tenant__is_active=True, **wanted).first()
     if row is None:
         return None
@@ -105,7 +107,7 @@ def _find(**wanted: object) -> SignInProvider | None:
         client_id=row.client_id,
         client_secret=open_from(row, "client_secret"),
         scopes=row.scopes,
-        policy=policy_of(row.tenant),
+        policy=egress_policy_of(row.tenant),
         emails_verified=row.emails_verified,
         is_active=row.is_active,
         tenant=row.tenant,

@@ -39,4 +39,4 @@ def domain_problems(domains: list[str]) -> Iterator[str]:
     """Say which texts are no domains."""
     for domain in domains:
         if DOMAIN.fullmatch(domain) is None:
-            yield f"{domain!r} is no domain: write it in lower case, as acme.example, without @."
+            yield f"{domain!r} is not a domain: write it in lower case, as acme.example, without @."

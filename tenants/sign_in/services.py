@@ -29,7 +29,7 @@ from tenants.sign_in.claims import (
     mapped_role,
     name_of,
     verified_email,
-    why_untold,
+    why_no_groups,
 )
 from tenants.sign_in.errors import (
     Deactivated,
@@ -249,7 +249,7 @@ def _told(
     listed = listed_groups(claims, claim, known=meaning)
     if listed is not None:
         return listed
-    after: dict[str, Json] = {"claim": claim, "reason": why_untold(claims, claim)}
+    after: dict[str, Json] = {"claim": claim, "reason": why_no_groups(claims, claim)}
     record(f"sign_in.{kept}_kept", member, actor=_actor(provider), after=after)
     return None
 

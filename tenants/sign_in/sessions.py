@@ -6,12 +6,12 @@ from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
-from django.contrib.auth import get_user, login, logout
+from django.contrib.auth import login, logout
 from django.http import HttpRequest
 
 from foundation.scope import unscoped
 from kernel.clock import utc_now
-from tenants.members.sessions import IDENTITY, TENANT
+from tenants.members.sessions import IDENTITY, TENANT, user_of_session
 from tenants.models import Membership, User
 from tenants.sign_in.backend import NAME
 from tenants.sign_in.errors import ProviderFailed
@@ -79,7 +79,7 @@ def end_session(request: HttpRequest, *, back: str) -> str:
 
 def choices(request: HttpRequest) -> list[Membership]:
     """Read where the person of a session may go: through a tenant's own provider into this tenant only."""
-    provider, user = provider_by_key(request.session.get(PROVIDER)), get_user(request)
+    provider, user = provider_by_key(request.session.get(PROVIDER)), user_of_session(request)
     if provider is None or not isinstance(user, User):
         return []
     came_with = request.session.get(IDENTITY)  # absent in sessions begun before accounts could be unlinked

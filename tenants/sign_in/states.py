@@ -30,7 +30,7 @@ class SignInPurpose(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class PendingSignIn:
     """A sign-in under way.
 
     Attributes:
@@ -61,7 +61,7 @@ def bind_state(
         request.session.set_expiry(LIVES_SECONDS)  # a stranger's session is kept no longer than what is under way
 
 
-def take_state(request: HttpRequest) -> Begun:
+def take_state(request: HttpRequest) -> PendingSignIn:
     """Take the state a callback names out of its session. Of any number who show one at once one gets it.
 
     Raises:
@@ -83,4 +83,4 @@ def take_state(request: HttpRequest) -> Begun:
     if found["added_on"] < time.time() - LIVES_SECONDS:
         raise StateRefused
     facts = {name: str(found[name]) for name in ("nonce", "code_verifier", "provider", "next", "person")}
-    return Begun(**facts, purpose=SignInPurpose(found["purpose"]))
+    return PendingSignIn(**facts, purpose=SignInPurpose(found["purpose"]))

@@ -17,10 +17,10 @@ from tenants.sign_in.operators.signing_in import begin_operator_session, operato
 from tenants.sign_in.operators.trial import show_trial
 from tenants.sign_in.pages import signed_in_member
 from tenants.sign_in.providers import SignInProvider, installation_provider, provider_by_key, provider_of_tenant
+from tenants.sign_in.redirects import redirect_to_provider
 from tenants.sign_in.responses import SEE_OTHER, next_page, page, ways_to_sign_in
-from tenants.sign_in.sending import send_to_provider
 from tenants.sign_in.sessions import begin_session, choices, choose, end_session
-from tenants.sign_in.states import Begun, SignInPurpose, take_state
+from tenants.sign_in.states import PendingSignIn, SignInPurpose, take_state
 
 
 @method_decorator(page, name="dispatch")
@@ -54,7 +54,7 @@ class LoginView(View):
         provider = installation_provider() if slug is None else provider_of_tenant(slug)
         if provider is None:
             raise NoProvider
-        return send_to_provider(request, provider, next_url=next_page(request))
+        return redirect_to_provider(request, provider, next_url=next_page(request))
 
 
 @method_decorator(page, name="dispatch")
@@ -139,10 +139,10 @@ def _send_operator(request: HttpRequest) -> HttpResponse:
         raise NoProvider
     asked = {"acr_values": " ".join(settings.OPERATOR_ACR)} if settings.OPERATOR_ACR else {}
     back = next_page(request, otherwise=reverse("admin:index"))
-    return send_to_provider(request, provider, next_url=back, purpose=SignInPurpose.OPERATOR, **asked)
+    return redirect_to_provider(request, provider, next_url=back, purpose=SignInPurpose.OPERATOR, **asked)
 
 
-def _let_operator_in(request: HttpRequest, provider: SignInProvider, begun: Begun) -> HttpResponse:
+def _let_operator_in(request: HttpRequest, provider: SignInProvider, begun: PendingSignIn) -> HttpResponse:
     """Begin a session for the console; the settings may have changed since the sign-in was begun."""
     if operators_provider() is None:
         raise StateRefused

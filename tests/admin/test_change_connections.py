@@ -116,7 +116,7 @@ def test_a_client_certificate_is_kept_and_its_key_never_shown(console: Client, a
 
 def test_options_are_told_with_their_meaning_and_kept(console: Client, acme: Customer) -> None:
     page = console.get(ADD).text
-    assert "keeps_cookies (Cookies its answers set, as at a login, go with later calls of the same run" in page
+    assert "keeps_cookies (Cookies set by its answers, as at a login, are sent with later calls of the same run" in page
     assert console.post(ADD, filled(acme.tenant, options='{"keeps_cookies": []}')).status_code == 200
     assert console.post(ADD, filled(acme.tenant, options='{"keeps_cookies": true}')).status_code == 302
     assert the_connection().options == {"keeps_cookies": True}

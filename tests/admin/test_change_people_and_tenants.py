@@ -1,5 +1,7 @@
 """Tenants, people and memberships: made and changed here, each time with an entry in the audit."""
 
+from decimal import Decimal
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
@@ -7,8 +9,10 @@ from django.urls import reverse
 
 from audit.models import Entry
 from foundation.scope import unscoped
+from tenants.entitlements.effective import EffectiveLimit, LimitSource
 from tenants.errors import KeyRefused
-from tenants.models import Membership, Tenant, User
+from tenants.limits.selectors import read_entitlements
+from tenants.models import LimitOverride, Membership, Tenant, User
 from tenants.selectors import find_caller
 from tests.conftest import Customer
 
@@ -21,13 +25,13 @@ def entry_of(action: str) -> Entry:
 
 
 def test_a_tenant_is_made(console: Client, operator: User) -> None:
-    asked = {"slug": "initech", "name": "Initech", "is_active": "on", "max_concurrent_runs": "7"}
+    asked = {"slug": "initech", "name": "Initech", "is_active": "on", "weight": "1"}
     assert console.post(reverse("admin:tenants_tenant_add"), asked).status_code == 302
     made = Tenant.objects.get(slug="initech")
     entry = entry_of("tenant.created")
     assert entry.tenant_id == made.pk
     assert entry.actor == f"user:{operator.pk}"
-    assert entry.after == {"slug": "initech", "name": "Initech", "max_concurrent_runs": 7}
+    assert entry.after == {"slug": "initech", "name": "Initech"}
 
 
 def test_a_deactivated_tenant_s_keys_are_refused_and_the_audit_says_what_changed(
@@ -35,16 +39,26 @@ def test_a_deactivated_tenant_s_keys_are_refused_and_the_audit_says_what_changed
 ) -> None:
     assert find_caller(key_text=acme.key).tenant == acme.tenant
     address = reverse("admin:tenants_tenant_change", args=[acme.tenant.pk])
-    console.post(address, {"name": "Acme", "max_concurrent_runs": "500"})
+    console.post(address, {"name": "Acme", "weight": "1"})
     with pytest.raises(KeyRefused):
         find_caller(key_text=acme.key)
     entry = entry_of("tenant.changed")
     assert (entry.before, entry.after) == ({"is_active": True}, {"is_active": False})
 
 
+@pytest.mark.parametrize(
+    ("weight", "is_taken"), [("2.5", True), ("1000", True), ("1000.001", False), ("0", False), ("-1", False)]
+)
+def test_a_tenant_s_weight_is_above_zero(console: Client, acme: Customer, weight: str, is_taken: bool) -> None:
+    address = reverse("admin:tenants_tenant_change", args=[acme.tenant.pk])
+    console.post(address, {"name": "Acme", "is_active": "on", "weight": weight})
+    acme.tenant.refresh_from_db()
+    assert acme.tenant.weight == (Decimal(weight) if is_taken else 1)
+
+
 def test_the_short_name_of_a_tenant_stays(console: Client, acme: Customer) -> None:
     address = reverse("admin:tenants_tenant_change", args=[acme.tenant.pk])
-    console.post(address, {"slug": "other", "name": "Other", "is_active": "on", "max_concurrent_runs": "500"})
+    console.post(address, {"slug": "other", "name": "Other", "is_active": "on", "weight": "1"})
     acme.tenant.refresh_from_db()
     assert (acme.tenant.slug, acme.tenant.name) == ("acme", "Other")
 
@@ -102,3 +116,21 @@ def test_staff_cannot_take_a_superuser_s_place(db: None, clerk: Client, operator
     assert clerk.post(address, asked).status_code == 403
     operator.refresh_from_db()
     assert operator.password == before
+
+
+def test_a_limit_is_set_changed_and_given_back(console: Client, acme: Customer) -> None:
+    add = reverse("admin:tenants_limitoverride_add")
+    fields = {"tenant": str(acme.tenant.pk), "limit": "runs_per_day"}
+    assert console.post(add, fields).status_code == 200, "neither a number nor unlimited"
+    assert console.post(add, {**fields, "value": "3", "unlimited": "on"}).status_code == 200, "both"
+    assert console.post(add, {**fields, "value": "3"}).status_code == 302
+    assert read_entitlements(acme.tenant.id).limit("runs_per_day") == 3
+    with unscoped("looking at what was written"):
+        row = LimitOverride.objects.get()
+    change = reverse("admin:tenants_limitoverride_change", args=[row.pk])
+    assert console.post(change, {}).status_code == 200
+    assert console.post(change, {"unlimited": "on"}).status_code == 302
+    assert read_entitlements(acme.tenant.id).limits["runs_per_day"] == EffectiveLimit(None, LimitSource.OVERRIDE)
+    console.post(reverse("admin:tenants_limitoverride_delete", args=[row.pk]), {"post": "yes"})
+    assert read_entitlements(acme.tenant.id).limits["runs_per_day"].source == LimitSource.INSTALLATION
+    assert entry_of("limit_override.deleted").before == {"limit": "runs_per_day", "value": None}

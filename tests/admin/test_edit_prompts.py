@@ -60,7 +60,7 @@ def test_what_the_api_saved_is_the_same_version_here(console: Client, acme: Cust
         ({"prompt": "Write {{ input. }}"}, "position"),
         ({"system_prompt": "{{ ("}, "not closed"),
         ({"template_id": "Letter"}, "lower case"),
-        ({"prompt": "   "}, "asks nothing"),
+        ({"prompt": "   "}, "is empty"),
     ],
 )
 def test_a_flaw_is_told_at_its_field_and_nothing_is_saved(

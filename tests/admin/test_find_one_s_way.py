@@ -1,5 +1,6 @@
 """Signing in and out, the home page, and what pages ask for behind the scenes."""
 
+import re
 from datetime import datetime
 
 import pytest
@@ -68,6 +69,14 @@ def test_the_home_page_counts_today_s_runs_of_all_tenants(
 
 def test_the_home_page_of_an_empty_installation_says_how_to_begin(console: Client) -> None:
     assert "/api/v1/segments" in console.get(reverse("admin:index")).text
+
+
+def test_the_home_page_says_whether_the_wall_between_tenants_stands(console: Client) -> None:
+    page = console.get("/admin/").content.decode()
+    found = re.search(r"(\d+) of (\d+) tables of tenants stand behind row-level security", page)
+    assert found is not None
+    assert int(found[1]) == int(found[2]) > 25
+    assert "Open: the login" in page, "the tests' own login is a superuser"
 
 
 def test_autocomplete_finds_tenants(console: Client, acme_world: World, globex_world: World) -> None:
@@ -166,7 +175,7 @@ def test_nothing_stays_open_behind_a_page(console: Client, acme_world: World) ->
 
 def test_a_change_stands_in_the_row_s_history(console: Client, acme_world: World) -> None:
     address = reverse("admin:tenants_tenant_change", args=[acme_world.tenant.pk])
-    console.post(address, {"name": "Acme & Sons", "is_active": "on", "max_concurrent_runs": "500"})
+    console.post(address, {"name": "Acme & Sons", "is_active": "on", "weight": "1"})
     with unscoped("looking at what was written"):
         assert LogEntry.objects.filter(object_id=str(acme_world.tenant.pk)).count() == 1
     history = reverse("admin:tenants_tenant_history", args=[acme_world.tenant.pk])

@@ -1,5 +1,7 @@
 """Operators invite people, end what they may do, and give tenants a sign-in of their own."""
 
+from dataclasses import replace
+from html import unescape
 from typing import Any
 
 import pytest
@@ -9,9 +11,13 @@ from django.urls import reverse
 
 from audit.models import Entry
 from foundation.scope import unscoped
+from tenants.entitlements.kept import forget_entitlements
+from tenants.entitlements.tiers import FEATURES_OF_TIERS, TIERS
+from tenants.limits.room import BOUNDS
 from tenants.members.mails import mail_due_invitations
 from tenants.models import IdentityProvider, Invitation, Membership, User
 from tenants.sealing import open_from
+from tenants.sign_in.providers import provider_by_key
 from tests.conftest import Customer
 from tests.support.tasks import make_member
 
@@ -67,6 +73,15 @@ def test_who_is_a_member_already_is_not_invited_and_the_page_says_so(console: Cl
     answer = invite(console, acme)
     assert "Somebody with this e-mail is a member already" in answer.text
     assert not rows(Invitation)
+
+
+def test_who_finds_no_room_is_not_invited_and_the_page_says_so(
+    console: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BOUNDS, "members", replace(BOUNDS["members"], most=1))  # type: ignore[arg-type]  # a dict, for this
+    assert "was added successfully" in invite(console, acme).text
+    assert "A tenant has at most 1 members." in invite(console, acme, email="eve@acme.example").text
+    assert len(rows(Invitation)) == 1
 
 
 def test_a_group_that_cannot_be_one_is_refused(console: Client, acme: Customer) -> None:
@@ -153,3 +168,41 @@ def test_a_provider_that_could_not_work_is_refused(console: Client, acme: Custom
     assert save(console, acme, **wrong).status_code == 200
     assert not rows(IdentityProvider)
     assert save(console, acme).status_code == 302
+
+
+def test_only_a_tier_that_includes_it_sets_a_provider_and_one_that_is_set_goes_on(
+    console: Client, acme: Customer, globex: Customer, settings: Any
+) -> None:
+    assert save(console, globex).status_code == 302
+    (kept,) = rows(IdentityProvider)
+    for tier in TIERS:
+        settings.DEFAULT_TIER = tier
+        for customer in (acme, globex):
+            forget_entitlements(customer.tenant.id)
+        answer = save(console, acme)
+        if "own_identity_provider" in FEATURES_OF_TIERS[tier]:
+            assert answer.status_code == 302
+            continue
+        assert answer.status_code == 402
+        assert f"The tier {tier} does not include an identity provider" in unescape(answer.text)
+        assert [row.pk for row in rows(IdentityProvider)] == [kept.pk]
+        found = provider_by_key(str(kept.pk))
+        assert found is not None, "people go on signing in"
+        assert found.is_active
+        assert save(console, globex, kept, client_id=tier).status_code == 302, "one that is set is looked after"
+        assert {row.client_id for row in rows(IdentityProvider)} == {tier}
+    assert tier == "enterprise"
+
+
+def test_a_provider_that_was_turned_off_is_turned_on_again_only_where_the_tier_includes_it(
+    console: Client, acme: Customer, settings: Any
+) -> None:
+    off = {**{name: value for name, value in PROVIDER.items() if name != "is_active"}, "tenant": str(acme.tenant.pk)}
+    assert console.post(reverse("admin:tenants_identityprovider_add"), off).status_code == 302
+    (row,) = rows(IdentityProvider)
+    settings.DEFAULT_TIER = "professional"
+    forget_entitlements(acme.tenant.id)
+    assert save(console, acme, row, new_secret="").status_code == 402
+    settings.DEFAULT_TIER = "enterprise"
+    forget_entitlements(acme.tenant.id)
+    assert save(console, acme, row, new_secret="").status_code == 302

@@ -1,6 +1,7 @@
 """Every action and button of the console: asked about first, then done through the service, then in the audit."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,17 +14,32 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from audit.models import Entry
-from foundation.console import MAX_AT_ONCE
 from foundation.scope import unscoped
 from humantasks.models import HumanTask, Notice
 from kernel.clock import utc_now
 from runs.models import Delivery, Run, RunStatus, Signal, SignalKind
 from segments.models import PromptTemplate, Segment
-from tenants.models import ApiKey, CallbackSecret, Connection, Identity, Invitation, Membership, User
-from tests.support.console import World, a_run
+from tenants.access.issuing import rotate_api_key
+from tenants.models import (
+    ApiKey,
+    CallbackSecret,
+    Connection,
+    Identity,
+    Invitation,
+    Membership,
+    Tenant,
+    TenantExport,
+    User,
+)
+from tests.support.console import World
 
 Done = Callable[[], bool]
-MORE = {"delegate_tasks": {"member": "colleague@acme.example"}}
+MORE = {
+    "delegate_tasks": {"member": "colleague@acme.example"},
+    "suspend_tenants": {"runs": "pause"},
+    "confirm_deletions": {"short_name": "acme"},
+    "rotate_keys": {"old_secret_seconds": "86400"},
+}
 """What an action's form asks beside the reason."""
 
 
@@ -52,6 +68,22 @@ def revoked(world: World) -> tuple[Model, Done]:
     return key, lambda: ApiKey.objects.get(id=key.id).revoked_at is not None
 
 
+def rotated(world: World) -> tuple[Model, Done]:
+    key = ApiKey.objects.get(name="key of acme")
+
+    def done() -> bool:
+        now = ApiKey.objects.get(id=key.id)
+        return now.secret_hash != key.secret_hash and now.old_secret_hash == key.secret_hash
+
+    return key, done
+
+
+def ended(world: World) -> tuple[Model, Done]:
+    key = ApiKey.objects.get(name="key of acme")
+    rotate_api_key(tenant=world.tenant, api_key_id=key.id)
+    return key, lambda: ApiKey.objects.get(id=key.id).old_secret_until is None
+
+
 def archived(world: World) -> tuple[Model, Done]:
     return world.segment, lambda: Segment.objects.get(id=world.segment.id).archived_at is not None
 
@@ -73,6 +105,38 @@ def sent_again(world: World) -> tuple[Model, Done]:
 
 def signed_anew(world: World) -> tuple[Model, Done]:
     return world.tenant, lambda: CallbackSecret.objects.filter(tenant=world.tenant).exists()
+
+
+def suspended(world: World) -> tuple[Model, Done]:
+    return world.tenant, lambda: Tenant.objects.get(id=world.tenant.id).suspended_runs == "pause"
+
+
+def resumed(world: World) -> tuple[Model, Done]:
+    Tenant.objects.filter(id=world.tenant.id).update(suspended_at=utc_now(), suspended_runs="finish")
+    return world.tenant, lambda: Tenant.objects.get(id=world.tenant.id).suspended_at is None
+
+
+def exported(world: World) -> tuple[Model, Done]:
+    return world.tenant, lambda: TenantExport.objects.filter(tenant=world.tenant, status="queued").count() == 1
+
+
+def asked_to_go(world: World) -> tuple[Model, Done]:
+    return world.tenant, lambda: Tenant.objects.get(id=world.tenant.id).deletion_due_at is not None
+
+
+def due(world: World) -> None:
+    later = utc_now() + timedelta(days=7)
+    Tenant.objects.filter(id=world.tenant.id).update(deletion_requested_at=utc_now(), deletion_due_at=later)
+
+
+def told_to_go_now(world: World) -> tuple[Model, Done]:
+    due(world)
+    return world.tenant, lambda: Tenant.objects.filter(id=world.tenant.id, deletion_due_at__lte=utc_now()).exists()
+
+
+def kept(world: World) -> tuple[Model, Done]:
+    due(world)
+    return world.tenant, lambda: Tenant.objects.get(id=world.tenant.id).deletion_due_at is None
 
 
 def deactivated(world: World) -> tuple[Model, Done]:
@@ -125,7 +189,15 @@ ACTIONS: dict[tuple[str, str], tuple[Callable[[World], tuple[Model, Done]], str]
     ("humantasks.HumanTask", "delegate_tasks"): (handed_on, "human_task.handed_on"),
     ("humantasks.Notice", "send_notices_again"): (mailed_again, "notice.sent_again"),
     ("tenants.Tenant", "rotate_callback_secrets"): (signed_anew, "tenant.callback_secret_rotated"),
+    ("tenants.Tenant", "suspend_tenants"): (suspended, "tenant.suspended"),
+    ("tenants.Tenant", "resume_tenants"): (resumed, "tenant.resumed"),
+    ("tenants.Tenant", "export_tenants"): (exported, "export.requested"),
+    ("tenants.Tenant", "request_deletions"): (asked_to_go, "tenant.deletion_requested"),
+    ("tenants.Tenant", "confirm_deletions"): (told_to_go_now, "tenant.deletion_confirmed"),
+    ("tenants.Tenant", "withdraw_deletions"): (kept, "tenant.deletion_withdrawn"),
     ("tenants.ApiKey", "revoke_keys"): (revoked, "api_key.revoked"),
+    ("tenants.ApiKey", "rotate_keys"): (rotated, "api_key.rotated"),
+    ("tenants.ApiKey", "end_old_secrets"): (ended, "api_key.old_secret_ended"),
     ("tenants.Membership", "deactivate_members"): (deactivated, "member.deactivated"),
     ("tenants.Membership", "reactivate_members"): (reactivated, "member.reactivated"),
     ("tenants.Invitation", "revoke_invitations"): (taken_back, "invitation.revoked"),
@@ -144,7 +216,15 @@ BUTTONS = {
     ("humantasks.HumanTask", "delegate"): "delegate_tasks",
     ("humantasks.Notice", "send_notice_again"): "send_notices_again",
     ("tenants.Tenant", "rotate_callback_secret"): "rotate_callback_secrets",
+    ("tenants.Tenant", "suspend"): "suspend_tenants",
+    ("tenants.Tenant", "resume"): "resume_tenants",
+    ("tenants.Tenant", "export_one"): "export_tenants",
+    ("tenants.Tenant", "request_one"): "request_deletions",
+    ("tenants.Tenant", "confirm_one"): "confirm_deletions",
+    ("tenants.Tenant", "withdraw_one"): "withdraw_deletions",
     ("tenants.ApiKey", "revoke_key"): "revoke_keys",
+    ("tenants.ApiKey", "rotate_key"): "rotate_keys",
+    ("tenants.ApiKey", "end_old_secret"): "end_old_secrets",
     ("tenants.Membership", "deactivate"): "deactivate_members",
     ("tenants.Membership", "reactivate"): "reactivate_members",
     ("tenants.Invitation", "revoke"): "revoke_invitations",
@@ -153,13 +233,20 @@ BUTTONS = {
     ("segments.PromptTemplate", "archive_one"): "archive_prompts",
     ("tenants.Connection", "try_one"): "try_connections",
 }
-PRESSED_ELSEWHERE = {("tenants.IdentityProvider", "try_it")}
-"""Changes nothing, so it asks nothing: tests/tenants/sign_in/test_try_a_provider.py."""
-SHOWS_WHAT_IT_MADE = {"rotate_callback_secrets"}
+PRESSED_ELSEWHERE = {
+    ("tenants.IdentityProvider", "try_it"),
+    ("audit.AuditLog", "verify_now"),
+    ("audit.AuditLog", "export"),
+}
+"""Change nothing, so they ask nothing: tests/tenants/sign_in/test_try_a_provider.py, test_look_into_the_log.py."""
+OUTLIVES_THE_TENANT = {"request_deletions", "confirm_deletions", "withdraw_deletions"}
+"""Told to the log of the installation."""
+SHOWS_WHAT_IT_MADE = {"rotate_callback_secrets", "rotate_keys"}
 DJANGOS_OWN = {
     ("tenants.Membership", "delete_selected"),
     ("tenants.Connection", "delete_selected"),
     ("runs.NotificationTarget", "delete_selected"),
+    ("tenants.LimitOverride", "delete_selected"),
 }
 
 
@@ -227,7 +314,7 @@ def test_an_action_is_done_when_confirmed(
         assert done()
         entry = Entry.objects.get(action=entry_action)
     assert entry.actor == f"user:{operator.pk}"
-    assert entry.tenant_id == acme_world.tenant.pk
+    assert entry.tenant_id == (None if action in OUTLIVES_THE_TENANT else acme_world.tenant.pk)
 
 
 @pytest.mark.parametrize(("label", "button"), BUTTONS)
@@ -263,58 +350,6 @@ def test_an_action_needs_the_right(client: Client, acme_world: World, label: str
         assert not Entry.objects.filter(action=ACTIONS[label, action][1]).exists()
     button = next(name for (of, name), does in BUTTONS.items() if of == label and does == action)
     assert client.get(reverse(f"admin:{app}_{model}_{button}", args=[row.pk])).status_code == 403
-
-
-def test_a_question_about_nothing_offers_no_act(console: Client, acme_world: World) -> None:
-    over = a_run(acme_world.revision, status=RunStatus.COMPLETED)
-    for run, offered in [(acme_world.run, True), (over, False)]:
-        page = console.get(reverse("admin:runs_run_cancel", args=[run.pk])).text
-        assert ("Cancel these runs" in page) == offered
-
-
-def test_cancelling_needs_a_reason(console: Client, acme_world: World) -> None:
-    answer = console.post(changelist("runs.Run"), chosen("cancel_runs", acme_world.run, confirmed="1", reason=" "))
-    assert answer.status_code == 200
-    assert "required" in answer.text
-    with unscoped("looking at what was written"):
-        assert not Signal.objects.exists()
-
-
-def test_cancelling_counts_by_status_and_leaves_ended_runs_alone(console: Client, acme_world: World) -> None:
-    queued = a_run(acme_world.revision, status=RunStatus.QUEUED)
-    over = a_run(acme_world.revision, status=RunStatus.COMPLETED)
-    ids = [str(run.pk) for run in (acme_world.run, queued, over)]
-    asked = {"action": "cancel_runs", ACTION_CHECKBOX_NAME: ids}
-    counts = dict(console.post(changelist("runs.Run"), {**asked, "index": "0"}).context["question"].counts)
-    assert counts["will be cancelled"] == 2
-    assert counts["over already, left alone"] == 1
-    assert counts["of them queued"] == 1
-    console.post(changelist("runs.Run"), {**asked, "confirmed": "1", "reason": "clearing up"})
-    with unscoped("looking at what was written"):
-        assert set(Signal.objects.values_list("run_id", flat=True)) == {acme_world.run.pk, queued.pk}
-
-
-def test_more_runs_than_one_request_can_stop_are_left_for_another_time(console: Client, acme_world: World) -> None:
-    with unscoped("rows for a test"):
-        Run.objects.bulk_create(
-            Run(tenant=acme_world.tenant, revision=acme_world.revision, segment_id="greet", timeout_seconds=60)
-            for _ in range(MAX_AT_ONCE + 2)
-        )
-    asked = chosen("cancel_runs", acme_world.run, select_across="1", index="0")
-    counts = dict(console.post(changelist("runs.Run"), asked).context["question"].counts)
-    assert counts["will be cancelled"] == MAX_AT_ONCE
-    assert counts[f"left for another time ({MAX_AT_ONCE} at once)"] == 3
-
-
-def test_cancelling_everything_a_filter_finds(console: Client, acme_world: World, globex_world: World) -> None:
-    address = f"{changelist('runs.Run')}?tenant__id__exact={acme_world.tenant.pk}"
-    asked = chosen("cancel_runs", acme_world.run, select_across="1")
-    more = a_run(acme_world.revision)
-    page = console.post(address, {**asked, "index": "0"})
-    assert page.context["question"].counts[0][1] == 2
-    console.post(page.context["target"], {**asked, "confirmed": "1", "reason": "clearing up"})
-    with unscoped("looking at what was written"):
-        assert set(Signal.objects.values_list("run_id", flat=True)) == {acme_world.run.pk, more.pk}
 
 
 def test_a_member_can_be_taken_out_and_the_audit_says_so(console: Client, acme_world: World) -> None:

@@ -79,7 +79,7 @@ def test_the_newest_version_that_has_begun_holds(console: Client) -> None:
 
 def test_budgets_are_set_on_the_tenant_s_page_and_told_to_the_audit(console: Client, acme: Customer) -> None:
     address = reverse("admin:tenants_tenant_change", args=[acme.tenant.pk])
-    form = {"name": "Acme", "is_active": "on", "max_concurrent_runs": "500"}
+    form = {"name": "Acme", "is_active": "on", "weight": "1"}
     budgets = {
         "run_token_budget": "1000",
         "run_cost_budget": "0.5",
@@ -92,7 +92,7 @@ def test_budgets_are_set_on_the_tenant_s_page_and_told_to_the_audit(console: Cli
     assert (tenant.daily_token_budget, tenant.daily_cost_budget) == (None, Decimal(20))
     assert entry_of("tenant.changed").after["daily_cost_budget"] == "20"
     assert console.post(address, {**form, "daily_cost_budget": "-1"}).status_code == 200
-    assert "Empty: no bound" in console.get(address).text
+    assert "Empty: no limit" in console.get(address).text
 
 
 def _price(model: str) -> ModelPrice:

@@ -93,7 +93,7 @@ def test_a_local_password_is_refused_where_the_setting_says_so(issuer: Issuer, o
     assert Client().post("/admin/login/", typed).status_code == 302
     settings.OPERATOR_SIGN_IN = "oidc"
     refused = Client().post("/admin/login/", typed)
-    assert (refused.status_code, "passwords are not looked at" in refused.text) == (403, True)
+    assert (refused.status_code, "passwords are switched off" in refused.text) == (403, True)
     assert 'name="password"' not in Client().get("/admin/login/").text
     assert known.get("/admin/").status_code == 302, "sessions that a password has begun are over"
     client, _ = come(issuer)

@@ -15,7 +15,7 @@ from django.utils import translation
 
 from foundation.scope import unscoped
 from kernel.clock import utc_now
-from runs.console.lists import runs_today, waits_for
+from runs.console.queries import runs_today, waits_for
 from runs.models import Run, RunEvent, RunStatus, Worker
 from tenants.models import User
 from tests.support.console import World, a_run, an_event
@@ -106,6 +106,16 @@ def test_the_wait_reason_is_a_few_words(acme_world: World, fields: dict[str, Any
     assert waits_for(a_run(acme_world.revision, **fields)) == shown
 
 
+def test_the_page_of_a_queued_run_counts_what_is_ahead(console: Client, acme_world: World) -> None:
+    with unscoped("rows for a test"):
+        Run.objects.update(status=RunStatus.COMPLETED, wake_at=None)
+    first, second = a_run(acme_world.revision), a_run(acme_world.revision)
+    for run, shown in ((first, "it is the next of its tenant"), (second, "1 of its tenant&#x27;s runs are ahead")):
+        page = console.get(reverse("admin:runs_run_change", args=[run.pk])).text
+        assert f"It waits for a free worker: {shown}" in page
+        assert "Of 500 that may run at once 0 do." in page
+
+
 @pytest.mark.parametrize(
     ("seconds", "shown"), [(None, "-"), (0.0049, "5 ms"), (1.25, "1.2 s"), (59.9, "59.9 s"), (60, "1 min 0 s")]
 )
@@ -194,7 +204,7 @@ def test_the_page_warns_of_a_post_that_became_a_get(console: Client, acme_world:
 
 
 def test_a_journal_of_5000_events_is_read_page_by_page(console: Client, acme_world: World) -> None:
-    run = a_run(acme_world.revision)
+    run = a_run(acme_world.revision, status="completed", ended_at=utc_now())
     with unscoped("rows for a test"):
         RunEvent.objects.bulk_create(
             RunEvent(
@@ -213,8 +223,9 @@ def test_a_journal_of_5000_events_is_read_page_by_page(console: Client, acme_wor
         pages[wanted] = [line.seq for line in journal.lines]
         assert (journal.pages, journal.events) == (50, 5_000)
         assert len(answer.content) < 300_000
-        assert len(captured.captured_queries) < 25
-        assert '"runs_runevent"."payload",' not in " ".join(query["sql"] for query in captured.captured_queries)
+        read = [query["sql"] for query in captured.captured_queries if " FROM " in query["sql"]]
+        assert 0 < len(read) < 12
+        assert '"runs_runevent"."payload",' not in " ".join(read)
     assert pages["1"] == pages["0"] == pages["nonsense"] == list(range(1, 101))
     assert pages["50"] == pages["51"] == list(range(4_901, 5_001))
 
@@ -250,7 +261,7 @@ def test_a_replay_shows_its_field_says_what_it_does_not_find_and_leads_to_the_ne
     run = a_run(acme_world.revision, status=RunStatus.COMPLETED)
     asked = {"action": "replay_runs", "_selected_action": [str(run.pk)], "confirmed": "1"}
     refused = console.post(RUNS, {**asked, "from_activation": "nope#3"}, follow=True)
-    assert "None of these runs has begun an activation nope#3." in refused.text
+    assert "None of these runs has started the activation nope#3." in refused.text
     assert "Started again" not in refused.text
     field = re.search(r'<input[^>]*name="from_activation"[^>]*>', refused.text)
     assert field is not None

@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_datetime
 from jsonschema import Draft202012Validator, FormatChecker
 from rest_framework import serializers
 
-from foundation.request_fields import Formed, Texts
+from foundation.request_fields import PatternText, Texts
 from foundation.requests import NoFields, PageQuery, Strict
 from humantasks.api.serializers import DecideFields, DecisionField, DelegateFields, ReportQuery, TaskListQuery
 from kernel.ids import new_id, parse_id
@@ -35,9 +35,17 @@ from runs.api.trial_views import TrialFields
 from runs.callbacks.serializers import DeliveryListQuery, NotificationFields, RedeliverFields
 from runs.events.queries import EventQuery, EventStreamQuery
 from runs.usage.serializers import UsageQuery
+from runs.webhooks.serializers import (
+    EndpointChanges,
+    EndpointDeliveryQuery,
+    EndpointEventQuery,
+    EndpointFields,
+    RangeFields,
+)
 from segments.api.serializers import SegmentListQuery
 from segments.prompts.serializers import PromptFields, PromptListQuery, PromptTextField
 from segments.versioned import read_number
+from tenants.api.key_serializers import KeyFields, RevocationQuery, RotationFields
 from tenants.api.serializers import MeQuery, TokenFields
 from tenants.connections.serializers import HTTP_EXAMPLE, ConnectionFields
 from tenants.members.serializers import AbsenceFields, InvitationFields, MemberFields
@@ -47,6 +55,7 @@ from tests.conftest import Customer
 from tests.support.definitions import steps_in_a_row
 
 ID: Final = str(new_id())
+CALLBACK_ADDRESS: Final = {"url": "https://hooks.example.com/a", "headers": {"X-A": "b"}}
 CALLBACK: Final = {"url": "https://hooks.example.com/a", "headers": {"X-A": "b"}, "events": ["segment.paused"]}
 START: Final = {
     "input": 1,
@@ -65,6 +74,31 @@ BODIES: Final[Mapping[tuple[str, str], tuple[type[Strict], dict[str, Any]]]] = {
     ("post", "/runs/{run_id}/replay"): (ReplayFields, {"from_activation": "a#1", "callback": CALLBACK}),
     ("post", "/runs/{run_id}/deliveries/{delivery_id}/redeliver"): (RedeliverFields, {"reason": "a"}),
     ("put", "/tenant/notifications"): (NotificationFields, {"url": "https://a.example", "headers": {"X-A": "b"}}),
+    ("post", "/webhook-endpoints"): (
+        EndpointFields,
+        {
+            **CALLBACK_ADDRESS,
+            "event_types": ["segment.*"],
+            "segments": ["a"],
+            "severity": "info",
+            "thin": True,
+            "signing": "ed25519",
+            "description": "a",
+        },
+    ),
+    ("patch", "/webhook-endpoints/{endpoint_id}"): (
+        EndpointChanges,
+        {
+            **CALLBACK_ADDRESS,
+            "event_types": ["human.*"],
+            "segments": ["a"],
+            "severity": "error",
+            "thin": False,
+            "description": "a",
+            "enabled": True,
+        },
+    ),
+    ("post", "/webhook-endpoints/{endpoint_id}/redeliver"): (RangeFields, {"first": 1, "last": 2}),
     ("post", "/catalog/{type_id}/test"): (TrialFields, {"config": {}, "inputs": {}}),
     ("post", "/human-tasks/{task_id}/complete"): (
         DecideFields,
@@ -93,6 +127,11 @@ BODIES: Final[Mapping[tuple[str, str], tuple[type[Strict], dict[str, Any]]]] = {
         },
     ),
     ("put", "/prompts/{template_id}"): (PromptFields, {"prompt": "a", "system_prompt": "b"}),
+    ("post", "/keys"): (KeyFields, {"name": "a", "scopes": ["runs:read"], "expires_at": "2099-12-24T00:00:00Z"}),
+    ("post", "/keys/{key_id}/rotate"): (
+        RotationFields,
+        {"old_secret_seconds": 60, "expires_at": "2099-12-24T00:00:00Z"},
+    ),
     ("post", "/tokens"): (TokenFields, {"scopes": ["runs:read"], "member": "a", "expires_in": 60}),
 }
 FORMS: Final[Mapping[str, tuple[type[Strict], dict[str, Any]]]] = {
@@ -109,11 +148,14 @@ QUERIES: Final[Mapping[tuple[str, str], tuple[type[Strict], dict[str, str]]]] = 
     ("get", "/human-tasks"): (TaskListQuery, {"status": "open", "run": ID, "overdue": "true", "box": "done"}),
     ("get", "/human-tasks/report"): (ReportQuery, {"by": "group", "after": "2026-12-24T00:00:00Z"}),
     ("get", "/deliveries"): (DeliveryListQuery, {"status": "pending", "run": ID}),
+    ("get", "/webhook-endpoints/{endpoint_id}/deliveries"): (EndpointDeliveryQuery, {"status": "pending"}),
+    ("get", "/webhook-endpoints/{endpoint_id}/events"): (EndpointEventQuery, {"after": "0", "limit": "1"}),
     ("get", "/tenant/usage"): (UsageQuery, {"by": "model,day", "from": "2026-12-24", "to": "2026-12-25"}),
     ("get", "/me"): (MeQuery, {"scopes": "runs:read, runs:write"}),
     ("get", "/segments"): (SegmentListQuery, {"q": "a", "archived": "false"}),
     ("get", "/prompts"): (PromptListQuery, {"archived": "false"}),
     ("delete", "/members/{member_id}/accounts/{account_id}"): (UnlinkQuery, {"allow_last": "true"}),
+    ("delete", "/keys/{key_id}"): (RevocationQuery, {"allow_last": "true"}),
 }
 FLAWS: Final[tuple[Any, ...]] = (
     None,
@@ -187,7 +229,7 @@ def test_a_body_is_described_as_it_is_read(place: tuple[str, str], document: dic
     for name, sent in [*flawed(body), ("", []), ("", 5), ("", "a")]:
         if violations_in.is_valid(sent):
             assert takes(kind, sent) or is_said_in_words(sent), str(sent)[:500]
-        elif not isinstance(kind().fields.get(name), Formed | DecisionField | PromptTextField):
+        elif not isinstance(kind().fields.get(name), PatternText | DecisionField | PromptTextField):
             assert not takes(kind, sent), str(sent)[:500]
 
 
@@ -224,7 +266,7 @@ def test_a_parameter_is_described_as_it_is_read(place: tuple[str, str], document
                 continue
             if violations_in.is_valid(_as_written(flaw, schemas[name])):
                 assert takes(kind, Texts({**query, name: flaw})), (name, flaw[:100])
-            elif not isinstance(kind().fields[name], Formed):
+            elif not isinstance(kind().fields[name], PatternText):
                 assert not takes(kind, Texts({**query, name: flaw})), (name, flaw[:100])
 
 

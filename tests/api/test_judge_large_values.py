@@ -108,7 +108,7 @@ def test_a_check_that_takes_too_much_is_refused_with_its_place(
     assert (answer.status_code, answer.json()["code"]) == (422, "COMPUTE_LIMIT")
     (finding,) = answer.json()["errors"]
     assert (finding["code"], finding["pointer"]) == ("COMPUTE_LIMIT", "/input")
-    assert finding["detail"].startswith("Judging the input by the segment's `input_schema` takes too much: ")
+    assert finding["detail"].startswith("Checking the input by the segment's `input_schema` takes too much: ")
 
 
 def test_a_member_that_many_rules_ask_for_is_told_once(attacker: httpx.Client) -> None:

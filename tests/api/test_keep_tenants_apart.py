@@ -4,27 +4,31 @@ The routes come from the URL resolver. A new one fails here until it has an entr
 """
 
 import re
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
-from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 
+from audit.models import LogCheckpoint
+from audit.reading.jobs import request_verification
+from audit.sealing.sealer import seal_entries
 from foundation.scope import tenant_scope, unscoped
 from humantasks.models import HumanTask
 from kernel.ids import new_id
 from runs.models import Delivery, DeliveryAttempt, RunEvent
-from tenants.models import Identity
+from tenants.models import ExportPart, Identity, TenantExport
 from tests.conftest import Customer
+from tests.support.api_routes import METHODS, methods_of, routes
 from tests.support.definitions import steps_in_a_row
 from tests.support.tasks import make_member
+from tests.support.walls import CANARY, ONE_WALL, open_managers, open_policies
 
 Api = Callable[[Customer], APIClient]
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-CANARY = "canary_of_globex"
 NEVER = "never_" + "x" * (len(CANARY) - 6)
 
 BY_OBJECT = {
@@ -38,6 +42,9 @@ BY_OBJECT = {
     "prompts/<str:template_id>": {"GET", "PUT", "DELETE"},
     "prompts/<str:template_id>/versions": {"GET"},
     "prompts/<str:template_id>/versions/<str:number>": {"GET"},
+    "keys/<str:key_id>": {"GET", "DELETE"},
+    "keys/<str:key_id>/rotate": {"POST"},
+    "keys/<str:key_id>/end-old-secret": {"POST"},
     "members/<str:member_id>": {"GET", "PATCH"},
     "members/<str:member_id>/deactivate": {"POST"},
     "members/<str:member_id>/reactivate": {"POST"},
@@ -45,11 +52,13 @@ BY_OBJECT = {
     "members/<str:member_id>/accounts": {"GET"},
     "members/<str:member_id>/accounts/<str:account_id>": {"DELETE"},
     "invitations/<str:invitation_id>": {"DELETE"},
+    "tenant/export/<str:export_id>": {"GET", "DELETE"},
     "human-tasks/<str:task_id>": {"GET"},
     "human-tasks/<str:task_id>/claim": {"POST"},
     "human-tasks/<str:task_id>/release": {"POST"},
     "human-tasks/<str:task_id>/delegate": {"POST"},
     "human-tasks/<str:task_id>/complete": {"POST"},
+    "audit/verify/<str:verification_id>": {"GET"},
     "runs/<str:run_id>": {"GET"},
     "runs/<str:run_id>/steps": {"GET"},
     "runs/<str:run_id>/events": {"GET"},
@@ -61,6 +70,12 @@ BY_OBJECT = {
     "runs/<str:run_id>/values/<str:seq>": {"GET"},
     "runs/<str:run_id>/deliveries": {"GET"},
     "runs/<str:run_id>/deliveries/<str:delivery_id>/redeliver": {"POST"},
+    "webhook-endpoints/<str:endpoint_id>": {"GET", "PATCH", "DELETE"},
+    "webhook-endpoints/<str:endpoint_id>/rotate-secret": {"POST"},
+    "webhook-endpoints/<str:endpoint_id>/test": {"POST"},
+    "webhook-endpoints/<str:endpoint_id>/redeliver": {"POST"},
+    "webhook-endpoints/<str:endpoint_id>/deliveries": {"GET"},
+    "webhook-endpoints/<str:endpoint_id>/events": {"GET"},
 }
 """Routes that name an object of a tenant, with their methods."""
 
@@ -73,6 +88,7 @@ CREATES_UNDER_THE_ADDRESS = {
 
 OF_THE_CALLER = {
     "me": {"GET"},
+    "keys": {"GET", "POST"},
     "members": {"GET"},
     "invitations": {"GET", "POST"},
     "human-tasks": {"GET"},
@@ -86,11 +102,24 @@ OF_THE_CALLER = {
     "runs": {"GET", "POST"},
     "events": {"GET"},
     "tenant/usage": {"GET"},
-    "tenant/limits": {"GET"},
+    "tenant": {"GET"},
+    "tenant/limits": {"GET", "PATCH"},
+    "tenant/export": {"POST"},
+    "tenant/suspension": {"PUT", "DELETE"},
+    "tenant/deletion": {"PUT", "DELETE"},
+    "tenant/deletion/confirm": {"POST"},
+    "tenant/licence": {"GET", "PUT"},
+    "tenant/trial": {"POST"},
     "tenant/notifications": {"GET", "PUT", "DELETE"},
     "ws-tickets": {"POST"},
     "deliveries": {"GET"},
     "callback-secret": {"GET", "POST"},
+    "audit/entries": {"GET"},
+    "audit/erase": {"POST"},
+    "audit/export": {"GET"},
+    "audit/key": {"GET"},
+    "audit/report": {"POST"},
+    "audit/verify": {"GET"},
     "webhook-endpoints": {"GET", "POST"},
 }
 """Routes that name no object and answer about the caller's tenant."""
@@ -98,6 +127,14 @@ OF_THE_CALLER = {
 STREAM_OF_A_RUN = {"runs/<str:run_id>/events/stream": {"GET"}}
 STREAM_OF_ALL = {"events/stream": {"GET"}}
 """Streams; ``tests/runs/events`` reads them."""
+
+FILES = {
+    "tenant/export/<str:export_id>/archive": {"GET"},
+    "human-tasks/<str:task_id>/receipt": {"GET"},
+    "audit/entries/<str:n>/proof": {"GET"},
+    "audit/log/<path:path>": {"GET"},
+}
+"""Routes that name an object, and answer with no JSON."""
 
 TRIALS = {"catalog/<str:type_id>/test": {"POST"}}
 """Names a type, which all tenants have; what comes of it is the caller's."""
@@ -117,6 +154,12 @@ class Foreign:
     member_id: str
     invitation_id: str
     account_id: str
+    export_id: str
+    key_id: str
+    n: str
+    path: str
+    endpoint_id: str
+    verification_id: str
     ref: str = CANARY
     circuit_id: str = CANARY
     template_id: str = CANARY
@@ -124,26 +167,7 @@ class Foreign:
     seq: str = "1"
 
     def address(self, route: str) -> str:
-        return "/api/v1/" + re.sub(r"<str:(\w+)>", lambda name: getattr(self, name[1]), route)
-
-
-def routes() -> Iterator[tuple[str, URLPattern]]:
-    def walk(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, URLPattern]]:
-        for pattern in resolver.url_patterns:
-            path = prefix + str(pattern.pattern)
-            if isinstance(pattern, URLResolver):
-                yield from walk(pattern, path)
-            else:
-                yield path, pattern
-
-    for path, pattern in walk(get_resolver(), ""):
-        if path.startswith("api/v1/"):
-            yield path.removeprefix("api/v1/"), pattern
-
-
-def methods_of(pattern: URLPattern) -> set[str]:
-    view = pattern.callback.cls  # type: ignore[union-attr]  # every route of the API is a class
-    return {method for method in METHODS if method != "HEAD" and hasattr(view, method.lower())}
+        return "/api/v1/" + re.sub(r"<(?:str|path):(\w+)>", lambda name: getattr(self, name[1]), route)
 
 
 @pytest.fixture
@@ -197,12 +221,32 @@ def foreign(globex: Customer, api: Api) -> Foreign:
     member = make_member(globex.tenant, CANARY, CANARY)
     with unscoped("rows for a test"):
         account = Identity.objects.create(user=member.user, issuer=f"https://{CANARY}.example", subject=CANARY)
-    ids = (run.json()["run_id"], delivery.id, task.id, member.id, invited.json()["invitation_id"], account.id)
+        export = TenantExport.objects.create(tenant=globex.tenant, requested_by=CANARY, status="ready", sha256=CANARY)
+        ExportPart.objects.create(tenant=globex.tenant, export=export, number=0, data=CANARY.encode())
+    people = (member.id, invited.json()["invitation_id"], account.id)
+    endpoint = client.post("/api/v1/webhook-endpoints", {"url": f"https://{host}/", "description": CANARY}).json()
+    key = client.post("/api/v1/keys", {"name": CANARY, "scopes": ["runs:read"]}).json()
+    seal_entries()
+    with tenant_scope(globex.tenant.id):
+        size = LogCheckpoint.objects.latest("id").size
+    log = (size - 1, f"tile/0/000.p/{size}")
+    verification = request_verification(globex.tenant.id, actor=CANARY)
+    log = (*log, endpoint["id"], verification.id)
+    ids = (run.json()["run_id"], delivery.id, task.id, *people, export.id, key["id"], *log)
     return Foreign(CANARY, *map(str, ids))
 
 
 def call(client: APIClient, method: str, address: str) -> Any:
     return client.generic(method, address, b"" if method in {"GET", "HEAD"} else b"{}", content_type="application/json")
+
+
+def text_of(answer: Any) -> str:
+    """What an answer says; of a zip, what its files say."""
+    data: bytes = answer.content
+    if not data.startswith(b"PK"):
+        return data.decode()
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        return "\n".join(archive.read(name).decode("latin-1") for name in archive.namelist())
 
 
 def without_ids(answer: Any, foreign: Foreign) -> tuple[Any, ...]:
@@ -215,14 +259,23 @@ def without_ids(answer: Any, foreign: Foreign) -> tuple[Any, ...]:
 def test_every_route_has_an_entry_with_its_methods() -> None:
     found = {path: methods_of(pattern) for path, pattern in routes()}
     streams = STREAM_OF_A_RUN | STREAM_OF_ALL
-    assert found == {**BY_OBJECT, **OF_THE_CALLER, **TRIALS, **streams, **{path: {"GET"} for path in OF_NOBODY}}
+    assert found == {
+        **BY_OBJECT,
+        **FILES,
+        **OF_THE_CALLER,
+        **TRIALS,
+        **streams,
+        **{path: {"GET"} for path in OF_NOBODY},
+    }
 
 
-@pytest.mark.parametrize("route", BY_OBJECT | STREAM_OF_A_RUN)
+@pytest.mark.parametrize("route", BY_OBJECT | FILES | STREAM_OF_A_RUN)
 def test_a_foreign_object_is_as_unknown_as_one_that_never_was(
     acme: Customer, foreign: Foreign, api: Api, route: str
 ) -> None:
-    never = Foreign(NEVER, *(str(new_id()) for _ in range(6)), NEVER)
+    never = Foreign(
+        NEVER, *(str(new_id()) for _ in range(8)), "999", "tile/0/000.p/99", str(new_id()), str(new_id()), NEVER
+    )
     for method in METHODS:
         refused = call(api(acme), method, foreign.address(route))
         unknown = call(api(acme), method, never.address(route))
@@ -231,7 +284,7 @@ def test_a_foreign_object_is_as_unknown_as_one_that_never_was(
 
 
 def status_for_strangers(method: str, route: str) -> int:
-    has = (BY_OBJECT | STREAM_OF_A_RUN)[route]
+    has = (BY_OBJECT | FILES | STREAM_OF_A_RUN)[route]
     if (method, route) in CREATES_UNDER_THE_ADDRESS:
         return 422
     return 404 if method in has or (method == "HEAD" and "GET" in has) else 405
@@ -263,9 +316,37 @@ def test_what_one_receives_never_has_a_word_of_the_other_nor_changes_it(
     assert [answer.status_code for answer in answers[:5]] == [201, 202, 202, 201, 200]
     for answer in answers:
         assert answer.status_code < 500
-        text = answer.content.decode().replace(f"?client_reference={CANARY}", "").replace(f"?segment={CANARY}", "")
+        text = text_of(answer).replace(f"?client_reference={CANARY}", "").replace(f"?segment={CANARY}", "")
         assert CANARY not in text
     assert [owner.get(foreign.address(route)).json() for route in readable] == before
+
+
+@pytest.fixture(params=ONE_WALL)
+def one_wall(request: pytest.FixtureRequest, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take one of the two walls down: the manager's filter, or row-level security."""
+    if request.param == "policies alone":
+        open_managers(monkeypatch)
+    else:
+        open_policies()
+
+
+@pytest.mark.usefixtures("one_wall")
+def test_either_wall_alone_keeps_them_apart(acme: Customer, globex: Customer, foreign: Foreign, api: Api) -> None:
+    for route in BY_OBJECT | FILES | STREAM_OF_A_RUN:
+        test_a_foreign_object_is_as_unknown_as_one_that_never_was(acme, foreign, api, route)
+    test_a_cursor_of_the_other_shows_none_of_its_rows(acme, globex, foreign, api)
+    test_what_one_receives_never_has_a_word_of_the_other_nor_changes_it(acme, globex, foreign, api)
+    test_the_same_idempotency_key_of_two_tenants_is_two(acme, globex, foreign, api)
+
+
+def test_without_either_wall_the_other_s_rows_are_seen(
+    acme: Customer, foreign: Foreign, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the matrix would find."""
+    open_policies()
+    assert api(acme).get(foreign.address("runs/<str:run_id>")).status_code == 404
+    open_managers(monkeypatch)
+    assert CANARY in api(acme).get(foreign.address("runs/<str:run_id>")).content.decode()
 
 
 def test_a_cursor_of_the_other_shows_none_of_its_rows(

@@ -208,6 +208,8 @@ def test_another_method_is_a_405_that_names_those_there_are(client: APIClient, m
         refused = client.generic(odd, path)
         assert check_problem(refused)["status"] == 405
         assert ("GET" in refused["Allow"], odd in refused["Allow"]) == (True, False)
+    taken = client.get(path)
+    assert (taken.status_code, "GET" in taken["Allow"], "OPTIONS" in taken["Allow"]) == (200, True, False)
 
 
 JSON = st.recursive(

@@ -87,7 +87,8 @@ def test_an_unknown_host_is_refused(client: Any) -> None:
 def test_the_deploy_check_is_clean_in_production() -> None:
     production = {name: value for name, value in os.environ.items() if name not in {"LLMTEAM_DEVELOPMENT", "DEBUG"}}
     production |= {"SECRET_KEY": "x1Y2z3" * 12, "ALLOWED_HOSTS": "llmteam.example"}
-    production |= {"SECRET_KEYS": "1:" + base64.b64encode(bytes(range(32))).decode()}
+    key = base64.b64encode(bytes(range(32))).decode()
+    production |= {"SECRET_KEYS": f"1:{key}", "AUDIT_SIGNING_KEY": key}
     command = [sys.executable, "-W", "error", "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     done = subprocess.run(command, cwd=CHECKOUT, env=production, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -9,6 +9,7 @@ from foundation.scope import tenant_scope, unscoped
 from segments.models import Segment
 from tenants.models import ApiKey, Membership, User
 from tests.conftest import Customer
+from tests.support.audit_entries import source_address_of
 
 
 def record_for(customer: Customer) -> Entry:
@@ -24,7 +25,7 @@ def test_it_carries_the_request_it_was_made_in(acme: Customer) -> None:
             entry = Entry.objects.get(object_type="segment")
     finally:
         REQUEST.reset(token)
-    assert (entry.request_id, entry.source_address) == ("r-1", "192.0.2.7")
+    assert (entry.request_id, source_address_of(entry)) == ("r-1", "192.0.2.7")
     assert (entry.before, entry.after, entry.outcome) == ({"revision": 1}, {"revision": 2}, "done")
 
 
@@ -32,7 +33,7 @@ def test_outside_of_a_request_it_carries_none(acme: Customer) -> None:
     with tenant_scope(acme.tenant.id):
         record_for(acme)
         entry = Entry.objects.get(object_type="segment")
-    assert (entry.request_id, entry.source_address) == ("", None)
+    assert (entry.request_id, source_address_of(entry)) == ("", None)
 
 
 def test_rows_are_called_by_their_nouns_and_ids_or_as_their_models_say(acme: Customer) -> None:

@@ -12,7 +12,7 @@ from django.test.utils import setup_databases, teardown_databases
 from playwright.sync_api import Browser, expect, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
-from tenants.roles import ensure_roles
+from tenants.database_roles import ensure_roles
 from tenants.services import create_api_key, create_tenant
 from tests.support.browser import DEVICES, MISSING, Visitor, clear_pictures, find_chromium, launch
 from tests.support.desk import Desk
@@ -28,6 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/browser/" in str(item.path):
             item.add_marker(pytest.mark.browser)
+
+
+ZONE_IS_KNOWN = (
+    "document.querySelector('[data-zone]')?.dataset.zone === Intl.DateTimeFormat().resolvedOptions().timeZone"
+)
+"""Script: whether the page has told the browser's zone, for which it loads itself once more."""
 
 
 @pytest.fixture(scope="session")
@@ -104,6 +110,7 @@ def sign_in(visitor: Visitor) -> None:
     page.locator("input[name=sub]").fill(visitor.email)
     page.locator("button[type=submit]").first.click()
     expect(page).to_have_url(f"{visitor.url}/inbox/?box=groups")
+    page.wait_for_function(ZONE_IS_KNOWN)
     # What the provider's own page asks for, and does not get, is not ours.
     visitor.complaints.clear()
     visitor.foreign.clear()

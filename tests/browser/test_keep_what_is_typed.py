@@ -49,7 +49,7 @@ def test_the_end_of_a_session_costs_nothing_that_was_typed(desk: Desk, visit: Vi
         expect(page.get_by_role("heading", level=1)).to_have_text(title)
         visitor.foreign.clear()  # the provider's own page
         visitor.complaints.clear()
-        expect(page.get_by_text("What you had typed is here again")).to_be_visible()
+        expect(page.get_by_text("What you typed has been restored")).to_be_visible()
         expect(page.get_by_label("Refund, EUR")).to_have_value("77")
         expect(page.get_by_label("Comment")).to_have_value("typed for an hour")
         visitor.look("typed-again")
@@ -77,7 +77,7 @@ def test_a_refusal_that_is_no_page_and_a_server_that_is_away_leave_the_form(desk
         page.route("**/decide/", lambda route: route.fulfill(status=502, body="Bad gateway"))
         with visitor.refused(502):
             page.get_by_role("button", name="Approve with changes").click()
-            expect(page.get_by_text("This was not taken (502)")).to_be_visible()
+            expect(page.get_by_text("This was not accepted (502)")).to_be_visible()
         page.unroute("**/decide/")
         page.route("**/decide/", lambda route: route.abort())
         page.get_by_role("button", name="Approve with changes").click()

@@ -90,7 +90,7 @@ def test_a_choice_and_an_input_are_answered(desk: Desk, visit: Visit, device: st
         page.get_by_role("listitem").filter(has_text="input").get_by_role("link").click()
         with visitor.refused(422):
             page.get_by_role("button", name="Send").click()
-            expect(page.get_by_role("link", name="Call back on: This is needed.")).to_be_visible()
+            expect(page.get_by_role("link", name="Call back on: This is required.")).to_be_visible()
             visitor.look("input")
         page.get_by_label("Call back on").fill("2026-12-24")
         page.get_by_role("button", name="Send").click()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from devserver import folders
+from tests.support.sampling import sampled
 
 PROMISED = {
     "help",
@@ -44,7 +45,7 @@ def test_make_alone_lists_every_target_with_what_it_does() -> None:
     assert listed.keys() == PROMISED
 
 
-@pytest.mark.parametrize("target", sorted(PROMISED - {"help", "venv"}))
+@pytest.mark.parametrize("target", sampled(sorted(PROMISED - {"help", "venv"}), one_in=4))
 def test_every_target_sets_up_what_it_needs_first(target: str, tmp_path: Path) -> None:
     for name in ("Makefile", "requirements-dev.txt", "pyproject.toml"):
         (tmp_path / name).write_bytes((folders.CHECKOUT / name).read_bytes())
@@ -81,7 +82,7 @@ def test_without_chromium_the_browser_tests_fail_and_name_the_package(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("url", "passed"), [("", " -n 3 --dist loadfile --no-loadscope-reorder"), ("postgresql://elsewhere/tests", "")]
+    ("url", "passed"), [("", " -n 4 --dist loadfile --no-loadscope-reorder"), ("postgresql://elsewhere/tests", "")]
 )
 def test_the_tests_are_shared_out_unless_servers_are_given(url: str, passed: str) -> None:
     planned = make("--dry-run", "test", f"DATABASE_URL={url}").stdout.strip()

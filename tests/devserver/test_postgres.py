@@ -44,6 +44,11 @@ def ask(server: postgres.Postgres, question: str) -> object:
     return row[0] if row else None
 
 
+def rounds_of_hashing(server: postgres.Postgres) -> set[str]:
+    question = "select string_agg(distinct split_part(split_part(rolpassword, '$', 2), ':', 1), ' ') from pg_authid"
+    return set(str(ask(server, question)).split())
+
+
 def tell(server: postgres.Postgres, statement: str) -> None:
     with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute(statement.encode())
@@ -74,6 +79,8 @@ def test_may_trade_durability_for_speed(claim: folders.FolderClaim, checkout: Pa
     server = postgres.start(claim, checkout=checkout, durable=False)
     try:
         assert ask(server, "show fsync") == "off"
+        if int(str(ask(server, "show server_version_num"))) >= postgres.HAS_SCRAM_ITERATIONS:
+            assert rounds_of_hashing(server) == {"1"}
     finally:
         server.stop()
 

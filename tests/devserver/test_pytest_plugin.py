@@ -44,6 +44,7 @@ def run_pytest(
     )
 
 
+@pytest.mark.soak
 def test_gives_a_pytest_beside_another_a_database_of_its_own(tmp_path: Path) -> None:
     answer = run_pytest(tmp_path)
     assert answer.returncode == 0, answer.stdout
@@ -52,6 +53,7 @@ def test_gives_a_pytest_beside_another_a_database_of_its_own(tmp_path: Path) -> 
     assert f":{port}/" not in os.environ["DATABASE_URL"]
 
 
+@pytest.mark.soak
 def test_uses_the_database_it_is_given(tmp_path: Path) -> None:
     given = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}
     answer = run_pytest(tmp_path, **given)
@@ -66,6 +68,7 @@ def test_starts_nothing_when_no_test_will_run(tmp_path: Path, argument: str) -> 
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
+@pytest.mark.soak
 def test_processes_that_share_the_tests_out_have_a_database_each(tmp_path: Path) -> None:
     (tmp_path / "test_another_story.py").write_text(STORY)
     (tmp_path / "conftest.py").write_text(TELLING)

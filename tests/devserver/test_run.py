@@ -14,7 +14,7 @@ import pytest
 from devserver import folders, processes
 from tests.support.development_sign_in import ask_to_sign_in, browser, choose, post_form
 from tests.support.process_ends import eventually, is_gone
-from tests.support.typed import typed
+from tests.support.typed_commands import typed
 
 README = (folders.CHECKOUT / "README.md").read_text(encoding="utf-8")
 
@@ -100,6 +100,7 @@ def pids_below(pid: int) -> dict[str, int]:
     return {row[2]: int(row[0]) for row in rows if int(row[1]) == pid}
 
 
+@pytest.mark.soak
 def test_everything_comes_up_a_killed_part_comes_back_and_sigterm_ends_it_all(
     run: subprocess.Popen[str], port: int, name: str
 ) -> None:
@@ -164,6 +165,7 @@ def decide_as_the_readme_says(port: int, access: dict[str, Any]) -> None:
         assert (refused.status_code, "NOT_INVITED" in refused.text) == (403, True)
 
 
+@pytest.mark.soak
 def test_a_run_killed_while_it_starts_leaves_no_process(run: subprocess.Popen[str]) -> None:
     read_until(run, "valkey")
     pids = pids_below(run.pid).values()

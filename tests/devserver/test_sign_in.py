@@ -124,7 +124,7 @@ def test_somebody_invited_has_nothing_but_an_e_mail(provider: Provider) -> None:
     claims = jwt.decode(token, options={"verify_signature": False})
     assert (claims["email"], claims.get("given_name")) == ("bob@acme.example", None)
     refused = provider.http.post(f"{provider.issuer}/authorize", data={**provider.asked, "email": "bob"})
-    assert (refused.status_code, "That is no e-mail." in refused.text) == (400, True)
+    assert (refused.status_code, "That is not an e-mail." in refused.text) == (400, True)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_it_does_not_listen_at_another_address(tmp_path: Path) -> None:
 
 def test_outside_of_development_no_platform_believes_it() -> None:
     own = parts.sign_in_environment(8009)
-    production = {"SECRET_KEY": "x1Y2z3" * 12, "SECRET_KEYS": f"a:{'A' * 43}="}
+    production = {"SECRET_KEY": "x1Y2z3" * 12, "SECRET_KEYS": f"a:{'A' * 43}=", "AUDIT_SIGNING_KEY": f"{'A' * 43}="}
     read = [sys.executable, "-c", "import llmteam.settings"]
     for more, code in [({"LLMTEAM_DEVELOPMENT": "1", **own}, 0), (production, 0), ({**production, **own}, 1)]:
         done = subprocess.run(read, env=environment(**more), capture_output=True, text=True, check=False, timeout=60)

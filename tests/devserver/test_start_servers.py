@@ -94,10 +94,10 @@ def test_a_killed_parent_leaves_no_process_and_data_that_recover(checkout: Path)
         import psycopg
         from devserver.servers import start_servers
         servers = start_servers("killed", checkout=pathlib.Path({str(checkout)!r}))
-        with psycopg.connect(servers.database_url) as connection:
+        with psycopg.connect(servers.owner_url) as connection:
             connection.execute("create table if not exists starts (at timestamptz default now())")
             connection.execute("insert into starts default values")
-        with psycopg.connect(servers.database_url) as connection:
+        with psycopg.connect(servers.owner_url) as connection:
             count = connection.execute("select count(*) from starts").fetchone()[0]
         print(count, *[server.child.pid for server in servers.running], flush=True)
         time.sleep(60)

@@ -12,7 +12,7 @@ from tenants.models import Tenant
 from tenants.services import create_api_key
 from tests.support.platform import Platform, running_platform
 from tests.support.process_ends import eventually
-from tests.support.stand_ins import document
+from tests.support.stand_in_catalog import document
 from tests.support.tasks import ask, make_member
 
 pytestmark = pytest.mark.django_db

@@ -38,6 +38,7 @@ def test_a_program_defines_validates_saves_starts_and_awaits(acme: Customer, tmp
     assert (ended.stdout, ended.returncode) == ("completed {'again': 'Good to see you again, Ada'}\n", 0), ended.stderr
 
 
+@pytest.mark.soak
 def test_what_is_wrong_with_a_segment_is_told_and_raised(acme: Customer, tmp_path: Path) -> None:
     (tmp_path / "wrong.json").write_text(WELCOME.replace('"known", "type": "condition"', '"known", "type": "no_such"'))
     ended = run_program(PROGRAM.replace("welcome.json", "wrong.json"), tmp_path)
@@ -46,16 +47,19 @@ def test_what_is_wrong_with_a_segment_is_told_and_raised(acme: Customer, tmp_pat
     assert "SegmentInvalid" in ended.stderr
 
 
+@pytest.mark.soak
 def test_a_program_runs_a_step_type_of_its_own(acme: Customer, tmp_path: Path) -> None:
     ended = run_program(OWN_TYPE, tmp_path)
     assert (ended.stdout, ended.returncode) == ("HELLO!\n", 0), ended.stderr
 
 
+@pytest.mark.soak
 def test_without_a_worker_the_program_is_told_that_the_run_goes_on(acme: Customer, tmp_path: Path) -> None:
     ended = run_program(PROGRAM.replace("seconds=30", "seconds=0.2"), tmp_path)
     assert re.search(r"TimeoutError: The run [0-9a-f-]{36} is queued after 0.2 s.", ended.stderr)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("program", "error"),
     [

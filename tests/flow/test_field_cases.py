@@ -19,6 +19,7 @@ from tests.support.field_cases import CASES, assert_sent, serve_http
 from tests.support.http_server import Answer, CountingServer
 from tests.support.model_cases import LOOK, PATHS, answers_of, look_at_request
 from tests.support.platform import Platform, running_platform
+from tests.support.sampling import sampled
 
 pytestmark = pytest.mark.django_db
 FIELD: dict[str, list[dict[str, Any]]] = json.loads(CASES.read_text())
@@ -32,6 +33,7 @@ SEEN = {
 }
 NUMBERS = itertools.count(1)
 """Name the connections of each case: a port is given again within the seconds that workers remember a connection."""
+every_third_and_the_rest = pytest.mark.parametrize("first", sampled(range(3), one_in=3))
 Play = Callable[[Platform, dict[str, Any]], None]
 
 
@@ -150,12 +152,14 @@ def play_task(platform: Platform, case: dict[str, Any]) -> None:
     assert platform.caller.post(run["links"]["cancel"]).status_code == 202
 
 
-def test_servers_are_taken_as_they_are(platform: Platform) -> None:
-    play_all(play_http, FIELD["http"], platform)
+@every_third_and_the_rest
+def test_servers_are_taken_as_they_are(platform: Platform, first: int) -> None:
+    play_all(play_http, FIELD["http"][first::3], platform)
 
 
-def test_models_are_taken_as_they_are(platform: Platform) -> None:
-    play_all(play_model, FIELD["models"], platform)
+@every_third_and_the_rest
+def test_models_are_taken_as_they_are(platform: Platform, first: int) -> None:
+    play_all(play_model, FIELD["models"][first::3], platform)
 
 
 def test_connections_say_at_once_what_could_not_work(platform: Platform) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from devserver.folders import CHECKOUT
 from tests.support.server import running_server
-from tests.support.typed import typed
+from tests.support.typed_commands import typed
 from tests.support.worker import running_worker
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from examples.return_desk.generate import SAMPLE
 from examples.return_desk.invoices import read_invoices
 from examples.return_desk.shop import Shop
 from tests.support.server import running_server
-from tests.support.typed import typed
+from tests.support.typed_commands import typed
 from tests.support.worker import running_worker
 
 PAGE = (CHECKOUT / "docs" / "howto" / "return-desk.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from tests.support.best_tries import least_of
 from tests.support.http_server import Answer, CountingServer, RecordedRequest
 from tests.support.platform import Platform, running_platform, seconds_between
 from tests.support.process_ends import eventually
-from tests.support.stand_ins import document
+from tests.support.stand_in_catalog import document
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,7 @@ from devserver.folders import CHECKOUT
 from runs.steps.registry import registry
 from tests.support.child_python import SOURCE_ROOTS
 from tests.support.platform import Platform, running_platform
-from tests.support.stand_ins import judged
+from tests.support.stand_in_catalog import judged
 
 PACKAGE = CHECKOUT / "examples" / "greeting_step"
 SEGMENT: dict[str, Any] = json.loads((PACKAGE / "segment.json").read_text())
@@ -85,6 +85,7 @@ def test_its_config_is_checked_when_the_segment_is_saved(platform: Platform) -> 
     assert (verdict["valid"], found) == (False, [("SCHEMA_VIOLATION", "/steps/0/config/language")])
 
 
+@pytest.mark.soak
 def test_the_package_s_own_test_needs_no_platform(site: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:django"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([SOURCE_ROOTS, str(site)]), "DATABASE_URL": "none"}
@@ -104,6 +105,7 @@ def test_without_the_package_the_type_is_unknown() -> None:
     assert judged(SEGMENT, "error", catalog=registry().catalog) == [("UNKNOWN_TYPE", "/steps/0/type")]
 
 
+@pytest.mark.soak
 def test_two_types_with_one_id_stop_the_start_with_a_sentence(tmp_path: Path) -> None:
     app = "from django.apps import AppConfig\nclass Late(AppConfig):\n    name = 'late'\n    step_types = ({})\n"
     (tmp_path / "late.py").write_text(app.format(""))

@@ -15,7 +15,7 @@ from runs.models import SignalKind
 from runs.replay import replay_run
 from tenants.models import Membership, Tenant, User
 from tests.support.engine import event_types, events_of, get_run, queue_run, wait_for, wait_until_over
-from tests.support.stand_ins import document
+from tests.support.stand_in_catalog import document
 from tests.support.tasks import ask, decide, is_parked, make_member, person, task_of
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from humantasks.forms import MAX_BYTES, check, default_form, read_only_changes
-from humantasks.schedule import Escalate, Expire, at_deadline, first_reminder, look_at
+from humantasks.schedule import Escalate, Expire, at_deadline, first_reminder, next_look_at
 from kernel.schemas import SchemaUnusable
 from kernel.values import size_of
 
@@ -168,5 +168,5 @@ def test_reminders_come_before_the_deadline_only() -> None:
     assert first_reminder(NOW, due, 2) == NOW + timedelta(hours=2)
     assert first_reminder(NOW, due, 5) is None
     assert first_reminder(NOW, due, None) is None
-    assert look_at(due, NOW + timedelta(hours=2)) == NOW + timedelta(hours=2)
-    assert look_at(due, None) == due
+    assert next_look_at(due, NOW + timedelta(hours=2)) == NOW + timedelta(hours=2)
+    assert next_look_at(due, None) == due

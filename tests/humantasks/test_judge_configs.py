@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 
 from segments.validation import KnownNames, validate
 from tests.conftest import Customer, make_customer
-from tests.support.stand_ins import stand_in_catalog
+from tests.support.stand_in_catalog import stand_in_catalog
 from tests.support.tasks import ask, make_member
 
 Api = Callable[[Customer], APIClient]

@@ -13,8 +13,9 @@ import pytest
 from django.db import connection
 from django.utils import translation
 
+from audit.models import Entry
 from foundation.scope import unscoped
-from humantasks.mail.outbox import LEASE, LOST, NOT_NEEDED, PAUSES, hold, put_back, send_again, settle, take_due
+from humantasks.mail.outbox import LEASE, LOST, NOT_NEEDED, PAUSES, extend_lease, put_back, send_again, settle, take_due
 from humantasks.mail.sender import send_due
 from humantasks.models import Notice
 from kernel.clock import utc_now
@@ -53,6 +54,15 @@ def notices() -> list[Notice]:
 def make_due() -> None:
     with unscoped("tests look everywhere"):
         Notice.objects.exclude(next_at=None).update(next_at=utc_now() - timedelta(seconds=1))
+
+
+def test_the_audit_names_who_is_asked_by_id_and_by_no_address(acme: Tenant, ann: Membership) -> None:
+    with running_host():
+        task_of(queue_run(acme, ask(assignee_ref="ann@acme.example"), input={}))
+    with unscoped("tests look everywhere"):
+        (entry,) = Entry.objects.filter(action="task.created")
+    assert str(ann.id) in str(entry.after)
+    assert "@" not in str(entry.after)
 
 
 def test_who_is_asked_gets_one_mail_with_one_link_and_none_of_the_data(
@@ -191,7 +201,7 @@ def test_who_counted_as_lost_changes_nothing_of_what_another_has_taken_or_sent(
 ) -> None:
     def late_changes_nothing() -> None:
         before = notices()[0].__dict__
-        assert not hold(late)
+        assert not extend_lease(late)
         settle(late, error="The mail server does not answer (TimeoutError).")
         put_back([late])
         after = notices()[0].__dict__
@@ -203,7 +213,7 @@ def test_who_counted_as_lost_changes_nothing_of_what_another_has_taken_or_sent(
     make_due()
     (other,) = take_due()
     late_changes_nothing()
-    assert hold(other)
+    assert extend_lease(other)
     put_back([other])
     assert send_due() == 1
     late_changes_nothing()

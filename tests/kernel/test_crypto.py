@@ -2,7 +2,7 @@
 
 import pytest
 
-from kernel.crypto import CannotOpen, KeyRing
+from kernel.crypto import KeyRing, SealBroken
 
 ONE, TWO = bytes(range(32)), bytes(range(1, 33))
 PLACE = "tenant|table|row|field"
@@ -19,7 +19,7 @@ def test_it_opens_at_its_place_and_shows_nothing_before() -> None:
 @pytest.mark.parametrize("place", ["other|table|row|field", "tenant|table|other|field", "tenant|table|row|other", ""])
 def test_it_opens_nowhere_else(place: str) -> None:
     ring = KeyRing({"a": ONE})
-    with pytest.raises(CannotOpen):
+    with pytest.raises(SealBroken):
         ring.open(ring.seal("secret", place=PLACE), place=place)
 
 
@@ -28,10 +28,10 @@ def test_any_change_is_noticed() -> None:
     sealed = ring.seal("secret", place=PLACE)
     for index in range(len(sealed)):
         changed = sealed[:index] + ("A" if sealed[index] != "A" else "B") + sealed[index + 1 :]
-        with pytest.raises(CannotOpen):
+        with pytest.raises(SealBroken):
             ring.open(changed, place=PLACE)
     for wrong in ("", "secret", "s1.", "s1.a", "s1.a.", "s1.a.AAAA", "s1.a.\u00e9", sealed[:-8], sealed + "AAAA"):
-        with pytest.raises(CannotOpen):
+        with pytest.raises(SealBroken):
             ring.open(wrong, place=PLACE)
 
 
@@ -47,9 +47,9 @@ def test_the_first_key_seals_and_every_key_opens() -> None:
 
 def test_a_key_that_is_gone_is_named() -> None:
     sealed = KeyRing({"a": ONE}).seal("secret", place=PLACE)
-    with pytest.raises(CannotOpen, match="'a' is not on the ring"):
+    with pytest.raises(SealBroken, match="'a' is not on the ring"):
         KeyRing({"b": TWO}).open(sealed, place=PLACE)
-    with pytest.raises(CannotOpen):
+    with pytest.raises(SealBroken):
         KeyRing({"a": TWO}).open(sealed, place=PLACE)
 
 

@@ -20,9 +20,9 @@ from kernel.egress import (
     open_client,
     open_sync_client,
 )
-from kernel.egress.answers import decompression
-from kernel.egress.answers.body import MAX_BODY_BYTES
-from kernel.egress.answers.decompression import MAX_BROTLI_WINDOW, accepted_encodings, brotli_window
+from kernel.egress.responses import decompression
+from kernel.egress.responses.body import MAX_BODY_BYTES
+from kernel.egress.responses.decompression import MAX_BROTLI_WINDOW, accepted_encodings, brotli_window
 from kernel.errors import Invalid, Unavailable
 from tests.support.best_tries import quick_once_on_loop
 from tests.support.http_server import Answer, CountingServer, RecordedRequest

@@ -16,9 +16,9 @@ from kernel.egress import (
     open_client,
     open_sync_client,
 )
-from kernel.egress.answers.framing import BodyInChunks
-from kernel.egress.answers.head import READ_BYTES
 from kernel.egress.errors import Reason
+from kernel.egress.responses.framing import BodyInChunks
+from kernel.egress.responses.head import READ_BYTES
 from tests.support.certificates import Authority, server_context
 from tests.support.http_server import Answer, CountingServer
 

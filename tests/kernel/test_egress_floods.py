@@ -11,10 +11,10 @@ import pytest
 from h11 import _abnf, _readers
 
 from kernel.egress import BodyUnreadable, EgressClient
-from kernel.egress.answers.body import MAX_BODY_BYTES, MAX_PIECES
-from kernel.egress.answers.framing import READ_BYTES
-from kernel.egress.answers.head import MAX_LINES, HeadBound
-from kernel.egress.answers.trailers import read_in_linear_time
+from kernel.egress.responses.body import MAX_BODY_BYTES, MAX_PIECES
+from kernel.egress.responses.framing import READ_BYTES
+from kernel.egress.responses.head import MAX_LINES, HeadReader
+from kernel.egress.responses.trailers import patch_h11_fields
 from tests.support.http_server import Answer, CountingServer
 from tests.support.loop_holds import measured_holds
 
@@ -111,7 +111,7 @@ async def test_the_loop_has_its_turns_whatever_stands_behind_a_body(
 def test_h11_reads_the_same_fields_in_linear_time(text: bytes) -> None:
     field = b"A:" + text
     theirs = re.fullmatch(_abnf.header_field.encode(), field)
-    read_in_linear_time()
+    patch_h11_fields()
     ours = _readers.header_field_re.fullmatch(field)
     assert (theirs and theirs.groupdict()) == (ours and ours.groupdict())
 
@@ -126,7 +126,7 @@ async def test_lines_of_a_body_do_not_count_as_lines_of_the_head(fetch: Fetch, s
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
 def test_the_end_of_a_head_is_seen_however_it_is_cut(size: int) -> None:
     answer = HEAD + b"Content-Length: 9\r\n\r\n"
-    bound = HeadBound()
+    bound = HeadReader()
     bound.begin()
     for start in range(0, len(answer), size):
         bound.take(answer[start : start + size] + b"\n" * 10_000 * (start + size >= len(answer)))

@@ -12,8 +12,8 @@ import pytest
 
 from kernel.egress import ConnectionFailed, DeadlineExceeded, build_policy, open_client, open_sync_client
 from kernel.egress.backend import AsyncGuardedBackend
-from kernel.egress.pool import AsyncConnections, PoolPlace
-from kernel.egress.progress import Progress
+from kernel.egress.pool import AsyncConnections, PoolKey
+from kernel.egress.progress import RequestProgress
 from kernel.egress.trust import default_ssl_context
 from kernel.errors import LlmteamError
 from tests.support.http_server import Answer, CountingServer, RecordedRequest
@@ -39,8 +39,8 @@ async def narrow() -> AsyncIterator[AsyncConnections]:
 
 async def call(connections: AsyncConnections, url: str) -> None:
     request = httpcore.Request("GET", url, headers={"Host": "x"})
-    place = PoolPlace.of(request.url.origin, default_ssl_context())
-    response, connection = await connections.send(request, place, Progress())
+    place = PoolKey.of(request.url.origin, default_ssl_context())
+    response, connection = await connections.send(request, place, RequestProgress())
     stream: Any = response.stream
     async for _ in stream:
         pass

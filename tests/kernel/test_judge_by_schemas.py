@@ -285,8 +285,8 @@ def test_sentences_name_the_rule_and_never_the_value() -> None:
         "This must be of the type null or string.",
         "This may not be empty.",
         "This does not match the `pattern` of the schema.",
-        "Nothing may stand here.",
-        "This is none of the values that may be chosen.",
+        "No value is allowed here.",
+        "This is not one of the allowed values.",
         "This must be a multiple of 5.",
         "The member `g` is missing.",
     }

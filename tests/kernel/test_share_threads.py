@@ -1,16 +1,18 @@
 """Threads shared by owners: none holds them all, each has its turn."""
 
+import itertools
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from kernel.turns import processor_times
+from kernel.turns import fair_threads, processor_times, rests
 from kernel.turns.fair_threads import FairThreads
 from tests.support.process_ends import eventually
 
@@ -97,6 +99,18 @@ def test_who_computes_much_rests_while_another_computes_less() -> None:
         assert not rested.done()
         assert fair.waiting == 1
         assert rested.result(10) == "rested", "it goes on by itself when its rest is over"
+
+
+def test_a_rest_that_ends_between_two_looks_at_the_clock_ends_for_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = itertools.count(1_000.0, 0.8)
+    clock = SimpleNamespace(monotonic=lambda: next(readings), thread_time=time.thread_time)
+    with threads(8, share=0.02) as (fair, _):
+        for module in (fair_threads, rests):
+            monkeypatch.setattr(module, "time", clock)
+        fair.submit_for("globex", lambda: None).result(5)
+        for _ in range(3):
+            assert fair.submit_for("acme", partial(compute, 0.2)).result(5) is None
+        assert next(readings) > 1_003, "the clock was read"
 
 
 def test_nobody_rests_while_processors_are_to_be_had() -> None:

@@ -5,9 +5,11 @@ import subprocess
 import sys
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from llmteam.loopback import is_loopback
 from tests.support.child_python import SOURCE_ROOTS
+from tests.support.settings_reading import read_settings
 
 OWN_SECRET = "x1Y2z3" * 12
 BUILT_IN = "development-only-" * 4
@@ -61,13 +63,12 @@ def in_child(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 )
 @pytest.mark.parametrize("development", [{"LLMTEAM_DEVELOPMENT": "1"}, {"DEBUG": "1"}])
 def test_it_does_not_start_for_more_than_this_machine(more: dict[str, str], development: dict[str, str]) -> None:
-    assert in_child("import llmteam.settings", **development).returncode == 0
-    assert in_child("import llmteam.settings", **development, **more, SECRET_KEY=OWN_SECRET).returncode == 0
-    refused = in_child("import llmteam.settings", **development, **more)
-    assert refused.returncode != 0
-    assert "ImproperlyConfigured: SECRET_KEY is the built-in one of development" in refused.stderr
-    by_name = in_child("import llmteam.settings", **development, **more, SECRET_KEY=BUILT_IN)
-    assert by_name.returncode != 0, "writing it down does not make it secret"
+    read_settings(**development)
+    read_settings(**development, **more, SECRET_KEY=OWN_SECRET)
+    with pytest.raises(ImproperlyConfigured, match=r"^SECRET_KEY is the built-in one of development"):
+        read_settings(**development, **more)
+    with pytest.raises(ImproperlyConfigured):  # writing it down does not make it secret
+        read_settings(**development, **more, SECRET_KEY=BUILT_IN)
 
 
 def test_it_answers_nobody_on_another_machine() -> None:
@@ -96,7 +97,10 @@ def test_what_is_this_machine() -> None:
     [
         ({"LLMTEAM_DEVELOPMENT": "1"}, True),
         ({"LLMTEAM_DEVELOPMENT": "1", "EGRESS_LOOPBACK": "0"}, False),
-        ({"SECRET_KEY": OWN_SECRET, "SECRET_KEYS": f"a:{'A' * 43}="}, False),
+        (
+            {"SECRET_KEY": OWN_SECRET, "SECRET_KEYS": f"a:{'A' * 43}=", "AUDIT_SIGNING_KEY": f"{'A' * 43}="},
+            False,
+        ),
     ],
 )
 def test_steps_reach_this_machine_in_development_only(environment: dict[str, str], opens: bool) -> None:

@@ -19,7 +19,7 @@ PLAIN = "postgresql://user:p%40ss@db:6432/llmteam"
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        (f"{PLAIN}?pool_timeout=3", "has the option 'pool_timeout', which is not honoured; there are: sslmode"),
+        (f"{PLAIN}?pool_timeout=3", "has the option 'pool_timeout', which is not supported; supported are: sslmode"),
         (f"{PLAIN}?sslmode=require&sslmode=disable", "has an option twice"),
         (f"{PLAIN}?sslrootcert=%2Fnowhere%2Fca.pem", "has sslrootcert=/nowhere/ca.pem; that file cannot be read"),
         (f"{PLAIN}?sslmode=on", "has sslmode=on; write one of: disable"),

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -11,6 +13,7 @@ from devserver.folders import CHECKOUT
 from llmteam import environment
 from tests.support.certificates import Authority
 from tests.support.processes.environment import environment_of_python
+from tests.support.settings_reading import read_settings
 
 
 def test_one_of_a_few_words_is_read_and_another_is_refused_with_those(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +63,7 @@ KEY = f"a:{'A' * 43}="
         ("REDIS_URL", "redis://r.example", "redis://r.example:abc/0", "must look like redis://"),
         ("REDIS_URL", "redis://r.example/", "redis://r.example/first", "must look like redis://"),
         ("REDIS_URL", "redis://r.example", "redis:///0", "must look like redis://"),
-        ("REDIS_URL", "redis://r.example", "redis://r.example/0?db=3", "has the option 'db', which is not honoured"),
+        ("REDIS_URL", "redis://r.example", "redis://r.example/0?db=3", "has the option 'db', which is not supported"),
         (
             "REDIS_URL",
             "rediss://r/0?ssl_cert_reqs=none",
@@ -84,13 +87,11 @@ KEY = f"a:{'A' * 43}="
     ],
 )
 def test_a_value_that_cannot_be_honoured_stops_the_start(name: str, good: str, wrong: str, sentence: str) -> None:
-    assert start(**{name: good}).returncode == 0
-    stopped = start(**{name: wrong})
-    assert stopped.returncode != 0
-    last = stopped.stderr.splitlines()[-1]
-    assert last.startswith("django.core.exceptions.ImproperlyConfigured: ")
-    assert name in last
-    assert sentence in last
+    read(**{name: good})
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read(**{name: wrong})
+    assert name in str(refused.value)
+    assert sentence in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -105,25 +106,23 @@ def test_a_value_that_cannot_be_honoured_stops_the_start(name: str, good: str, w
     ],
 )
 def test_a_secret_that_can_be_guessed_serves_development_only(wrong: str, sentence: str) -> None:
-    production = {"LLMTEAM_DEVELOPMENT": "0", "SECRET_KEYS": KEY}
-    assert start(SECRET_KEY=SECRET, **production).returncode == 0
-    assert start(SECRET_KEY=wrong).returncode == 0, "development takes any"
-    stopped = start(SECRET_KEY=wrong, **production)
-    assert stopped.returncode != 0
-    assert f"ImproperlyConfigured: SECRET_KEY {sentence}" in stopped.stderr
+    production = {"LLMTEAM_DEVELOPMENT": "0", "SECRET_KEYS": KEY, "AUDIT_SIGNING_KEY": KEY[2:]}
+    read(SECRET_KEY=SECRET, **production)
+    assert read(SECRET_KEY=wrong)["SECRET_KEY"] == wrong, "development takes any"
+    with pytest.raises(ImproperlyConfigured, match=f"^SECRET_KEY {sentence}"):
+        read(SECRET_KEY=wrong, **production)
 
 
 @pytest.mark.parametrize("secret", [("REDIS_URL", "http://:canary@r"), ("METRICS_TOKEN", "canary in blanks")])
 def test_the_sentence_does_not_repeat_a_secret(secret: tuple[str, str]) -> None:
-    stopped = start(**dict([secret]))
-    assert stopped.returncode != 0
-    assert "canary" not in stopped.stderr
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read(**dict([secret]))
+    assert "canary" not in "".join(traceback.format_exception(refused.value))
 
 
-def start(**variables: str) -> subprocess.CompletedProcess[str]:
-    code = [sys.executable, "-c", "from llmteam import settings"]
-    environment = environment_of_python(**({"LLMTEAM_DEVELOPMENT": "1", "SECRET_KEY": SECRET} | variables))
-    return subprocess.run(code, env=environment, capture_output=True, text=True, check=False)
+def read(**variables: str) -> dict[str, Any]:
+    """Read the settings; which of our processes stop, and with what, is shown below."""
+    return read_settings(**({"LLMTEAM_DEVELOPMENT": "1", "SECRET_KEY": SECRET} | variables))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from foundation.scope import unscoped
 from llmteam import metrics
 from runs.engine.store.connection import connect
 from runs.models import Run, RunStatus
+from tenants.lifecycle.retention import sweep_retention
 from tenants.models import Tenant
 from tests.conftest import Customer
 from tests.support.best_tries import least_of
@@ -163,3 +164,13 @@ def test_a_real_server_shows_what_it_answered(server: ServerProcess, acme: Custo
     assert 'llmteam_runs{state="queued"} 0.0' in page.text
     assert 'llmteam_human_tasks{state="overdue"} 0.0' in page.text
     assert "python_gc_objects_collected_total" in page.text
+
+
+@pytest.mark.django_db
+def test_what_is_kept_is_told_by_kind_with_its_age(acme: Customer) -> None:
+    assert ("llmteam_retained_rows", frozenset({("kind", "tenants")})) not in read()
+    sweep_retention()
+    told = read()
+    assert told["llmteam_retained_rows", frozenset({("kind", "tenants")})] == 1
+    assert 0 <= told["llmteam_retained_oldest_seconds", frozenset({("kind", "tenants")})] < 600
+    assert ("llmteam_retained_oldest_seconds", frozenset({("kind", "runs")})) not in told, "there is none"

@@ -12,6 +12,7 @@ from django.db import connection
 
 from devserver.processes import free_port
 from llmteam.preflight import is_refused_by_database, is_refused_by_redis, stop_where_database_refuses
+from tenants.database_roles import ensure_roles
 from tests.support.process_ends import eventually
 from tests.support.processes.environment import program_environment
 from tests.support.processes.forked import Process, start_program
@@ -138,6 +139,7 @@ def words_of_a_start_that_stops(tmp_path: Path, *argv: str, **environment: str) 
         return sentence
 
 
+@pytest.mark.soak
 @pytest.mark.django_db(transaction=True)
 def test_tls_asked_of_a_server_without_it_stops_web_process_and_worker(tmp_path: Path) -> None:
     """That both start with the same address without the query, the other tests of this folder show."""
@@ -170,6 +172,7 @@ def test_the_start_stops_for_a_wrong_login_an_unknown_database_and_a_right_that_
                 look(url)
 
 
+@pytest.mark.soak
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_names_the_direct_connection_that_refuses(tmp_path: Path) -> None:
     direct = {"DATABASE_DIRECT_URL": database_url(login=f"preflight_nobody:{PASSWORD}")}
@@ -178,6 +181,7 @@ def test_a_worker_names_the_direct_connection_that_refuses(tmp_path: Path) -> No
     assert 'password authentication failed for user "preflight_nobody"' in sentence
 
 
+@pytest.mark.soak
 @pytest.mark.django_db(transaction=True)
 def test_servers_that_are_away_are_waited_for() -> None:
     away = {"DATABASE_URL": f"postgresql://llmteam:{PASSWORD}@{NOBODY}/llmteam", "REDIS_URL": f"redis://{NOBODY}/0"}
@@ -189,9 +193,11 @@ def test_servers_that_are_away_are_waited_for() -> None:
         assert PASSWORD not in server.log
 
 
+@pytest.mark.soak
 @pytest.mark.django_db(transaction=True)
 def test_a_password_that_changes_stops_the_next_start_and_nothing_that_runs(tmp_path: Path) -> None:
-    with role("preflight_web", more="superuser") as login:
+    with role("preflight_web", more="noinherit") as login:
+        ensure_roles(login="preflight_web")
         url = {"DATABASE_URL": database_url(login=login)}
         with running_server(**url) as server, server.caller() as caller:
             assert caller.get("/readyz").json()["parts"]["database"] == "ok"
@@ -210,6 +216,17 @@ def test_a_password_that_changes_stops_the_next_start_and_nothing_that_runs(tmp_
         psycopg.connect(database_url(login=login))
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_login_that_no_wall_holds_stops_web_process_and_worker(tmp_path: Path) -> None:
+    """That both start with a login that owns nothing, every test with a process shows."""
+    with role("preflight_great", more="superuser") as login:
+        for argv in ((*WEB, str(free_port())), WORKER):
+            sentence = words_of_a_start_that_stops(tmp_path, *argv, DATABASE_URL=database_url(login=login))
+            assert "DATABASE_URL cannot be honoured: the wall between tenants stands open: " in sentence
+            assert "the login preflight_great is a superuser, for whom row-level security does not hold" in sentence
+
+
+@pytest.mark.soak
 @pytest.mark.django_db(transaction=True)
 def test_a_redis_that_refuses_stops_every_kind_of_process(tmp_path: Path) -> None:
     with own_valkey() as valkey:
@@ -235,6 +252,7 @@ def test_a_redis_that_refuses_stops_every_kind_of_process(tmp_path: Path) -> Non
             assert words in sentence
 
 
+@pytest.mark.soak
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("argv", "setting"), [(WORKER, "EXTRA_STEP_MIDDLEWARE"), (WORKER, "RUNTIME_SETUP"), (WEB, "RUNTIME_SETUP")]

@@ -27,6 +27,7 @@ PRODUCTION = {
     "LLMTEAM_DEVELOPMENT": "0",
     "SECRET_KEY": "production" * 6,
     "SECRET_KEYS": "1:" + base64.b64encode(bytes(range(32))).decode(),
+    "AUDIT_SIGNING_KEY": base64.b64encode(bytes(range(32))).decode(),
     "HTTPS": "0",
 }
 
@@ -69,7 +70,7 @@ def test_web_and_worker_write_lines_that_name_request_tenant_and_run(acme: Custo
         assert acme.key not in text
     for said in ("web process starts", "web process is ready at", "web process has stopped"):
         assert said in messages(lines_of(log))
-    for said in ("worker worker-1@test starts", "is ready, as host", "gives its runs away", "has stopped"):
+    for said in ("worker worker-1@test starts", "is ready, as host", "releases its own", "has stopped"):
         assert said in messages(lines_of(worker_log))
 
 

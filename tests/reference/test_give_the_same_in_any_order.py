@@ -15,6 +15,7 @@ from tests.reference.graph import Graph
 from tests.reference.interpreter import TooLarge, interpret
 from tests.reference.shrinking import picture
 from tests.support.core_runs import run_in_core
+from tests.support.sampling import sampled
 from tests.support.stand_in_steps import registry
 
 ORDERS = 5
@@ -91,7 +92,7 @@ def test_what_a_port_keeps_in_a_loop_that_fans_out_within_itself_follows_from_ti
     assert verdict(EXPLAINED) == "keeps by time", shown(generate(EXPLAINED))
 
 
-@pytest.mark.parametrize("portion", [0, *(pytest.param(n, marks=pytest.mark.soak) for n in range(1, PORTIONS))])
+@pytest.mark.parametrize("portion", sampled(range(PORTIONS), one_in=PORTIONS))
 def test_random_graphs_give_the_same(portion: int, capsys: pytest.CaptureFixture[str]) -> None:
     told = {seed: verdict(seed) for seed in range(portion, GRAPHS, PORTIONS)}
     with capsys.disabled():

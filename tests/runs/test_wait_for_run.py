@@ -12,7 +12,7 @@ import redis
 from django.conf import settings
 
 from foundation.scope import unscoped
-from runs.bus.notices import CHANNEL, Advance, write_notice
+from runs.bus.advances import CHANNEL, Advance, write_advance
 from runs.failures import failed_run_problem
 from runs.models import Run, RunStatus
 from tenants.models import Tenant
@@ -81,7 +81,7 @@ def test_without_a_worker_the_wait_ends_with_a_202(acme: Customer, server: Serve
 def test_late_news_of_a_pause_ends_no_wait_of_a_run_that_was_resumed(acme: Customer, server: ServerProcess) -> None:
     with server.caller(acme.key) as caller:
         run = caller.post("/api/v1/runs", json=BODY).json()
-        late = write_notice([Advance(acme.tenant.id, UUID(run["run_id"]), 1, RunStatus.PAUSED)])
+        late = write_advance([Advance(acme.tenant.id, UUID(run["run_id"]), 1, RunStatus.PAUSED)])
         with ThreadPoolExecutor(1) as pool, redis.Redis.from_url(settings.REDIS_URL) as valkey:
             answer = pool.submit(caller.get, run["links"]["self"], params={"wait": 2})
             heard = 0

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from segments.validation import validate
-from tests.support.stand_ins import document, judged, stand_in_catalog
+from tests.support.stand_in_catalog import document, judged, stand_in_catalog
 
 STRING = {"type": "string"}
 
@@ -102,18 +102,18 @@ def test_what_pydantic_writes_for_a_decimal_is_refused_with_what_to_write() -> N
 @pytest.mark.parametrize(
     ("schema", "pointer", "sentence", "hint"),
     [
-        ({"type": ["string", "nul"]}, "/type/1", '"nul" is no type', "did you mean `null`?"),
-        ({"type": "nul"}, "/type", '"nul" is no type', "did you mean `null`?"),
-        ({"type": ["Strng", "null"]}, "/type/0", '"Strng" is no type', "did you mean `string`?"),
-        ({"type": "float"}, "/type", '"float" is no type', "did you mean `number`?"),
-        (properties(a={"type": ["text", "null"]}), "/properties/a/type/0", '"text" is no type', "`string`?"),
-        (properties(type={"type": "dict"}), "/properties/type/type", '"dict" is no type', "did you mean `object`?"),
-        (properties(type="string"), "/properties/type", '"string" is no schema.', 'such as {"type": "string"}'),
-        ({"items": ["string"]}, "/items", '["string"] is no schema.', 'such as {"type": "string"}'),
-        ({"items": [{"type": "string"}]}, "/items", "is no schema.", "schemas by place are `prefixItems`"),
+        ({"type": ["string", "nul"]}, "/type/1", '"nul" is not a type', "did you mean `null`?"),
+        ({"type": "nul"}, "/type", '"nul" is not a type', "did you mean `null`?"),
+        ({"type": ["Strng", "null"]}, "/type/0", '"Strng" is not a type', "did you mean `string`?"),
+        ({"type": "float"}, "/type", '"float" is not a type', "did you mean `number`?"),
+        (properties(a={"type": ["text", "null"]}), "/properties/a/type/0", '"text" is not a type', "`string`?"),
+        (properties(type={"type": "dict"}), "/properties/type/type", '"dict" is not a type', "did you mean `object`?"),
+        (properties(type="string"), "/properties/type", '"string" is not a schema.', 'such as {"type": "string"}'),
+        ({"items": ["string"]}, "/items", '["string"] is not a schema.', 'such as {"type": "string"}'),
+        ({"items": [{"type": "string"}]}, "/items", "is not a schema.", "schemas by place are `prefixItems`"),
         ({"minimum": 0, "exclusiveMinimum": True}, "/exclusiveMinimum", "true is not", "in place of `minimum`"),
         ({"exclusiveMaximum": False}, "/exclusiveMaximum", "false is not", "write the bound itself in `exclusiveM"),
-        ({"type": ["string", 5]}, "/type/1", "5 is no type", ""),
+        ({"type": ["string", 5]}, "/type/1", "5 is not a type", ""),
         ({"type": []}, "/type", "names one at least", ""),
         ({"type": ["null", "null"]}, "/type", "A type is listed twice.", ""),
     ],
@@ -139,7 +139,7 @@ def test_a_wrong_type_hides_nothing_else_and_is_told_in_words() -> None:
     validation = validate(document({"a": {}}, input_schema={"type": "strng"}), stand_in_catalog())
     (finding,) = validation.findings
     assert finding.message.endswith(
-        '"strng" is no type; there are array, boolean, integer, null, number, object, string.'
+        '"strng" is not a type; there are array, boolean, integer, null, number, object, string.'
     )
 
 

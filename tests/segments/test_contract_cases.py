@@ -6,7 +6,7 @@ import pytest
 
 from segments.definition import read_segment
 from segments.validation import validate
-from tests.support.stand_ins import stand_in_catalog
+from tests.support.stand_in_catalog import stand_in_catalog
 
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "contract.json").read_text())["cases"]
 

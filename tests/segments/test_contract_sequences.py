@@ -18,7 +18,7 @@ from segments.plan import PlanStep
 from segments.plan.compilation import compile_plan
 from segments.validation import validate
 from tests.support.simulation import InOrder, Simulation
-from tests.support.stand_ins import stand_in_catalog
+from tests.support.stand_in_catalog import stand_in_catalog
 from tests.support.step_calls import call_with
 
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "contract.json").read_text())["cases"]

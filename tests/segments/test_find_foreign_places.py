@@ -7,7 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.conftest import Customer
-from tests.support.stand_ins import document, judged
+from tests.support.stand_in_catalog import document, judged
 
 Api = Callable[[Customer], APIClient]
 HOST = "https://shop.example"
@@ -29,7 +29,7 @@ def test_a_place_as_another_tool_writes_it_is_told_with_what_to_write(acme: Cust
     (found,) = findings(f"{HOST}/orders/:id/lines/:line")
     assert (found["code"], found["severity"]) == ("FOREIGN_TEMPLATE", "warning")
     assert (found["pointer"], found["step_id"]) == ("/steps/0/config/url", "a")
-    assert found["message"] == "Sent as it stands: ':id', ':line'; a value is written {{ ... }}."
+    assert found["message"] == "Sent unchanged: ':id', ':line'; a value is written {{ ... }}."
     assert found["hint"] == "write `{{ input.id }}`, or whatever expression has the value"
 
 

@@ -7,7 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.conftest import Customer
-from tests.support.stand_ins import document, judged
+from tests.support.stand_in_catalog import document, judged
 
 Api = Callable[[Customer], APIClient]
 CALL = {"url": "https://shop.example/orders", "method": "POST", "honours_idempotency_key": True}
@@ -245,3 +245,20 @@ def test_pages_nobody_can_count_are_told(config: dict[str, Any], is_told: bool) 
     start = {"start": config["start"]} if "start" in config else {}
     found = found_in(**request, pagination={"page": "page", **place, **start})
     assert found == ([("PAGES_REFUSED", "/steps/0/config/pagination")] if is_told else [])
+
+
+@pytest.mark.parametrize(
+    ("config", "pointer"),
+    [
+        ({"body": {"{{ input.name }}": 1}}, "/steps/0/config/body/{{ input.name }}"),
+        ({"body": {"rows": [{"a": 1}, {"x-{{ input.name }}": 1}]}}, "/steps/0/config/body/rows/1/x-{{ input.name }}"),
+        ({"query": {"{{ input.name }}": "1"}}, "/steps/0/config/query/{{ input.name }}"),
+        ({"body": {"{{ input.name }}": "{{ input.value }}"}}, "/steps/0/config/body/{{ input.name }}"),
+        ({"body": {"name": "{{ input.name }}"}}, None),
+        ({"body": "{{ {input.name: input.value} }}"}, None),
+        ({"query": {"name": "{{ input.name }}", "{a}": 1}}, None),
+    ],
+)
+def test_a_template_in_a_key_is_told_at_its_place(config: dict[str, Any], pointer: str | None) -> None:
+    found = [finding for finding in found_in(**config) if finding[0] == "TEMPLATE_IN_KEY"]
+    assert found == ([] if pointer is None else [("TEMPLATE_IN_KEY", pointer)])

@@ -1,6 +1,8 @@
 import re
 from pathlib import Path
 
+from tenants.limits.errors import LimitUsedUp, NotIncluded
+
 ROOT = Path(__file__).parents[2]
 ADDED = re.compile(r"\.(error|warning|info)\(\s*\"([A-Z_]+)\"")
 REMARKED = re.compile(r"\bRemark\(\s*\"([A-Z_]+)\"")
@@ -20,5 +22,6 @@ def test_the_page_lists_every_code_with_its_severities():
     found["VALUE_REFUSED"] = {"error"}  # passed on from the values' own check
     found["NOT_AVAILABLE"] = {"error"}  # passed on from the check of schemas
     found["KEYWORD_IGNORED"] = {"warning"}  # likewise
+    found[NotIncluded.code] = found[LimitUsedUp.code] = {"error"}  # passed on from what a tenant may use
     listed = {code: set(text.split(", ")) for code, text in ROW.findall((ROOT / "docs/howto/findings.md").read_text())}
     assert listed == found

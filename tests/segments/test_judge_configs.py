@@ -5,7 +5,7 @@ import pytest
 from pydantic import Field
 
 from segments.catalog import Catalog, Port, StepConfig
-from tests.support.stand_ins import document, judged, stand_in_catalog
+from tests.support.stand_in_catalog import document, judged, stand_in_catalog
 
 CALL = {"url": "https://shop.example/orders", "method": "GET"}
 ASK = {"prompt": "Say hello", "llm_ref": "default"}

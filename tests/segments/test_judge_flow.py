@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from segments.validation import validate
-from tests.support.stand_ins import document, judged, stand_in_catalog
+from tests.support.stand_in_catalog import document, judged, stand_in_catalog
 
 CALL = {"url": "https://shop.example/orders", "method": "GET"}
 DECIDE = {"expression": "input.total > 5"}

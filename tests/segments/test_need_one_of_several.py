@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.stand_ins import document, judged
+from tests.support.stand_in_catalog import document, judged
 
 DECIDE = {"expression": "input.x == 1"}
 EITHER = ["c.true -> a", "c.false -> d", "a -> b", "d -> b"]

@@ -7,7 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.conftest import Customer
-from tests.support.stand_ins import document
+from tests.support.stand_in_catalog import document
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segments.definition import Params, Retry, SegmentDefinition, Severity, content_hash, json_schema, read_segment
-from tests.support.stand_ins import document
+from tests.support.stand_in_catalog import document
 
 PLAIN = document({"first": {"expression": "input"}, "second": {}}, ["first -> second"])
 

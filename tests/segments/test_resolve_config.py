@@ -4,7 +4,7 @@ import pytest
 
 from segments.definition.config import ConfigInvalid, TextKind, config_expressions, config_texts, resolve_config
 from segments.expressions import ExpressionError
-from tests.support.stand_ins import stand_in_catalog
+from tests.support.stand_in_catalog import stand_in_catalog
 
 CATALOG = stand_in_catalog()
 NAMES: dict[str, Any] = {"input": {"id": 7, "name": "Ann", "list": [1, 2]}, "name": "Ann"}

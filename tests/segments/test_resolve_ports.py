@@ -12,7 +12,7 @@ from segments.definition.ports import (
     resolve_source_ports,
     resolve_target_port,
 )
-from tests.support.stand_ins import document, stand_in_catalog
+from tests.support.stand_in_catalog import document, stand_in_catalog
 
 CATALOG = stand_in_catalog()
 

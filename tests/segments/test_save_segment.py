@@ -84,6 +84,36 @@ def test_if_match_on_what_is_not_there_creates_nothing(client: APIClient) -> Non
     assert client.get("/api/v1/segments/numbers").status_code == 404
 
 
+def test_if_none_match_replaces_nothing(client: APIClient) -> None:
+    made = put(client, ONE, **{"If-None-Match": "*"})
+    assert made.status_code == 201
+    for tag in ("*", made["ETag"], f"W/{made['ETag']}"):
+        refused = put(client, TWO, **{"If-None-Match": tag})
+        assert (refused.status_code, refused.json()["code"], refused.json()["etag"]) == (
+            *(412, "REVISION_MISMATCH"),
+            made["ETag"],
+        )
+    assert client.get("/api/v1/segments/numbers").json()["revision"] == 1
+    assert put(client, TWO, **{"If-None-Match": '"another"'}).status_code == 201
+
+
+def test_a_segment_is_archived_only_with_the_content_that_if_match_names(client: APIClient) -> None:
+    old, new = put(client, ONE)["ETag"], put(client, TWO)["ETag"]
+    assert client.delete("/api/v1/segments/numbers", headers={"If-Match": old}).status_code == 412
+    assert client.get("/api/v1/segments").json()["data"], "it is still listed"
+    assert client.delete("/api/v1/segments/numbers", headers={"If-Match": f"{old}, {new}"}).status_code == 204
+    assert not client.get("/api/v1/segments").json()["data"]
+
+
+@pytest.mark.parametrize("name", ["If-Match", "If-None-Match"])
+def test_a_change_that_depends_on_no_content_refuses_a_precondition(client: APIClient, name: str) -> None:
+    assert client.post("/api/v1/segments", ONE).status_code == 201
+    refused = client.post("/api/v1/segments", {**ONE, "segment_id": "more"}, headers={name: "*"})
+    assert (refused.status_code, refused.json()["code"]) == (400, "PRECONDITION_NOT_KEPT")
+    assert name in refused.json()["detail"]
+    assert client.get("/api/v1/segments/more").status_code == 404
+
+
 def test_if_none_match_saves_the_reading(client: APIClient) -> None:
     tag = put(client, ONE)["ETag"]
     unchanged = client.get("/api/v1/segments/numbers", headers={"If-None-Match": tag})
@@ -180,8 +210,8 @@ def test_the_catalog_has_every_card_in_the_public_shape(client: APIClient) -> No
     )
     for type_id, card in catalog["types"].items():
         assert client.get(f"/api/v1/catalog/{type_id}").json() == card
-    answer = client.get("/api/v1/catalog?with=limits")
-    assert (answer.status_code, answer.json()["code"]) == (422, "NOT_AVAILABLE")
+    answer = client.get("/api/v1/catalog?with=prices")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "UNKNOWN_PART")
 
 
 def test_validation_says_all_and_saves_nothing(client: APIClient) -> None:

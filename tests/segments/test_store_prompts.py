@@ -46,6 +46,20 @@ def test_equal_texts_are_one_version_and_earlier_ones_come_back(acme: Customer, 
     assert actions(acme) == ["prompt.saved"] * 3, "saving what is there already is no change"
 
 
+def test_a_prompt_changes_only_from_the_content_that_its_caller_names(acme: Customer, api: Api) -> None:
+    client = api(acme)
+    old = client.put(ADDRESS, FIRST, headers={"If-None-Match": "*"})
+    assert old.status_code == 201
+    assert client.put(ADDRESS, SECOND, headers={"If-None-Match": "*"}).status_code == 412
+    new = client.put(ADDRESS, SECOND, headers={"If-Match": old["ETag"]})
+    assert new.status_code == 201
+    stale = client.put(ADDRESS, FIRST, headers={"If-Match": old["ETag"]})
+    assert (stale.status_code, stale.json()["code"], stale.json()["etag"]) == (412, "REVISION_MISMATCH", new["ETag"])
+    assert client.delete(ADDRESS, headers={"If-Match": old["ETag"]}).status_code == 412
+    assert client.get(ADDRESS).json()["version"] == 2
+    assert client.delete(ADDRESS, headers={"If-Match": new["ETag"]}).status_code == 204
+
+
 def test_versions_are_read_page_by_page(acme: Customer, api: Api) -> None:
     client = api(acme)
     for number in range(3):

@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 from tenants.connections.rules import ConnectionSpec
 from tenants.connections.services import save_connection
 from tests.conftest import Customer
-from tests.support.stand_ins import document
+from tests.support.stand_in_catalog import document
 
 Api = Callable[[Customer], APIClient]
 URL = {"url": "https://shop.example/orders"}

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from segments.validation import validate
-from tests.support.stand_ins import document, judged, stand_in_catalog
+from tests.support.stand_in_catalog import document, judged, stand_in_catalog
 
 ASK = {"prompt": "Say hello", "llm_ref": "default"}
 CALL = {"url": "https://shop.example/orders", "method": "GET"}
@@ -95,7 +95,7 @@ CASES: dict[str, tuple[Any, Any, list[tuple[str, str, str]]]] = {
         {**document({"a": {}}), "steps": [{"step_id": "a", "step_type": "nothing"}]},
         [("error", "UNKNOWN_TYPE", "/steps/0/step_type"), ("info", "ALIAS_READ", "/steps/0/step_type")],
     ),
-    "an entrypoint that is no step": (
+    "an entrypoint that is not a step": (
         document({"a": {}}),
         document({"a": {}}, entrypoint="b"),
         [("error", "INVALID_ENTRYPOINT", "/entrypoint")],
@@ -110,7 +110,7 @@ CASES: dict[str, tuple[Any, Any, list[tuple[str, str, str]]]] = {
         document({"a": {}, "b": {}}, ["a -> b", "a -> c", "d -> a"]),
         [("error", "INVALID_REFERENCE", "/edges/1/to"), ("error", "INVALID_REFERENCE", "/edges/2/from")],
     ),
-    "a branch of a condition that is no step": (
+    "a branch of a condition that is not a step": (
         document({"a:condition": {**DECIDE, "true_branch": "b"}, "b": {}}, ["a -> b"]),
         document({"a:condition": {**DECIDE, "true_branch": "b", "false_branch": "c"}, "b": {}}, ["a -> b"]),
         [("error", "INVALID_REFERENCE", "/steps/0/config/false_branch")],

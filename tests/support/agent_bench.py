@@ -74,7 +74,7 @@ class AgentBench:
     context: AgentContext
     journal: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
-    heard: list[str] = field(default_factory=list)
+    texts: list[list[str]] = field(default_factory=lambda: [[]])
     gates: list[Gate] = field(default_factory=list)
     routed: tuple[str, ...] = ("output",)
     room: int | None = None
@@ -131,7 +131,8 @@ class AgentBench:
             record=lambda kind, payload: self.journal.append((kind, dict(payload))),
             log=logging.LoggerAdapter(logging.getLogger("test")),
             reserve=self._reserve,
-            stream=self.heard.append,
+            stream=self._hear,
+            begin_text=lambda: self.texts.append([]),
             gates=self.gates,
             output_ports=self.routed,
             deadline=None if self.seconds is None else time.monotonic() + self.seconds,
@@ -151,6 +152,14 @@ class AgentBench:
         with pytest.raises(Defer) as raised:
             await self.ask(**config)
         return raised.value
+
+    def _hear(self, piece: str) -> None:
+        self.texts[-1].append(piece)
+
+    @property
+    def heard(self) -> list[str]:
+        """The pieces of text that were streamed, of all answers."""
+        return [piece for text in self.texts for piece in text]
 
     @property
     def asked(self) -> list[Asked]:

@@ -8,6 +8,8 @@ from typing import Any
 from django.contrib.auth.models import Group
 
 from audit.models import Entry
+from audit.reading.jobs import request_verification
+from audit.sealing.sealer import seal_entries
 from foundation.scope import unscoped
 from humantasks.models import HumanTask, Notice
 from kernel.clock import utc_now
@@ -22,10 +24,24 @@ from runs.models import (
     RunStatus,
     UsageDay,
     UsageEntry,
+    WebhookEndpoint,
     Worker,
 )
 from segments.models import PromptTemplate, PromptVersion, Revision, Segment
-from tenants.models import Connection, Identity, IdentityProvider, Invitation, Membership, Tenant, User
+from tenants.models import (
+    Connection,
+    Identity,
+    IdentityProvider,
+    InstalledLicence,
+    Invitation,
+    LimitOverride,
+    Membership,
+    RetentionFigure,
+    Tenant,
+    TenantExport,
+    TenantTrial,
+    User,
+)
 from tenants.sealing import seal_into
 from tenants.services import create_api_key
 
@@ -59,6 +75,8 @@ def a_world(tenant: Tenant, *, name: str = "greet") -> World:
             tenant=tenant, action="segment.saved", actor="system", object_type="segment", object_id=name,
             before={"revision": 1}, after={"revision": 2},
         )  # fmt: skip
+        figure = {"rows": 12_345, "is_estimate": True, "oldest_at": utc_now()}
+        RetentionFigure.objects.get_or_create(kind="runs", defaults=figure)
         Worker.objects.get_or_create(name="worker@here", lease_until=utc_now() + timedelta(seconds=30))
         segment, revision = a_segment(tenant, name)
         run = a_run(revision)
@@ -68,8 +86,19 @@ def a_world(tenant: Tenant, *, name: str = "greet") -> World:
         a_delivery(run)
         a_task(run)
         a_target(tenant)
+        an_endpoint(tenant)
+        InstalledLicence.objects.create(tenant=tenant, licence_id="lic_" + "0" * 26, note="of a vendor nobody knows")
+        LimitOverride.objects.create(tenant=tenant, limit="runs_per_day", value=12_000)
+        TenantTrial.objects.create(tenant=tenant, terms="sealed elsewhere")
+        TenantExport.objects.create(tenant=tenant, requested_by="user:1", status="ready", expires_at=utc_now())
         an_event(run, type_="segment.started", payload={"input": {"who": "world"}})
         return World(tenant, segment, revision, run)
+
+
+def a_sealed_log(tenant: Tenant) -> None:
+    """Seal what the audit has of a tenant, and ask for the verification of its log."""
+    seal_entries()
+    request_verification(tenant.id, actor="system")
 
 
 def a_task(run: Run) -> HumanTask:
@@ -89,6 +118,17 @@ def a_target(tenant: Tenant) -> NotificationTarget:
     """Write where a tenant is told of its tasks, with a secret in the address."""
     row = NotificationTarget(tenant=tenant, host=f"tasks-of-{tenant.slug}.test", runs_url="https://flows.test/runs")
     seal_address(row, Address("https://tasks.test/?key=canary-of-the-console"))
+    row.save()
+    return row
+
+
+def an_endpoint(tenant: Tenant) -> WebhookEndpoint:
+    """Write a webhook endpoint that fails, with a secret in its address."""
+    row = WebhookEndpoint(
+        tenant=tenant, host=f"events-of-{tenant.slug}.test", runs_url="https://flows.test/runs",
+        description=f"events of {tenant.slug}", event_types=["segment.failed"], failing_since=utc_now(),
+    )  # fmt: skip
+    seal_address(row, Address("https://events.test/?key=canary-of-the-console"))
     row.save()
     return row
 

@@ -16,6 +16,7 @@ from runs.bus.doorbell import poke_owner
 from runs.models import OVER, Run, RunEvent, Signal, SignalKind
 from segments.definition import content_hash, read_segment
 from segments.models import Revision
+from tenants.limits.services import set_limits as change_limits
 from tenants.models import Tenant
 from tests.support.process_ends import eventually
 
@@ -26,6 +27,11 @@ PATIENCE_SECONDS = 30.0
 def make_tenant(slug: str = "acme", **more: Any) -> Tenant:
     with unscoped("tests look everywhere"):
         return Tenant.objects.create(slug=slug, name=slug, **more)
+
+
+def set_limits(tenant: Tenant, **limits: int | None) -> None:
+    """Set limits as an operator does; they hold at once."""
+    change_limits(tenant=tenant, actor="operator", limits=limits)
 
 
 def make_revision(tenant: Tenant, document: dict[str, Any]) -> Revision:

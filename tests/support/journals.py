@@ -6,8 +6,10 @@ from kernel.ids import new_id
 from runs.engine.clock import DatabaseClock
 from runs.engine.journal.journal import Journal
 from runs.engine.store import workers
-from runs.engine.store.claims import Claimed, claim_runs
+from runs.engine.store.claimed import Claimed
+from runs.engine.store.claims import claim_runs
 from runs.engine.store.connection import connect
+from runs.engine.store.shares import ClaimingHost
 
 
 def register_host(lease_seconds: float = 60) -> UUID:
@@ -19,7 +21,7 @@ def register_host(lease_seconds: float = 60) -> UUID:
 
 def claim(worker_id: UUID, *, room: int = 100, suspects: bool = False) -> list[Claimed]:
     with connect("test") as connection:
-        return claim_runs(connection, worker_id=worker_id, room=room, suspects=suspects)
+        return claim_runs(connection, host=ClaimingHost(worker_id), room=room, suspects=suspects).runs
 
 
 def open_journal(claimed: Claimed) -> Journal:

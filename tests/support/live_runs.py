@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from foundation.scope import unscoped
-from runs.bus.notices import CHANNEL, Advance, write_notice
+from runs.bus.advances import CHANNEL, Advance, write_advance
 from runs.models import OVER, Run, RunEvent
 from tenants.models import Tenant
 from tests.support.definitions import steps_in_a_row
@@ -71,7 +71,7 @@ class LiveRun:
         with unscoped("the test is the host"):
             status = Run.objects.values_list("status", flat=True).get(id=self.id)
         with redis.Redis.from_url(redis_url) as client:
-            client.publish(CHANNEL, write_notice([Advance(self.tenant.id, self.id, self.seq, status)]))
+            client.publish(CHANNEL, write_advance([Advance(self.tenant.id, self.id, self.seq, status)]))
 
 
 def _payload(kind: str, seq: int) -> dict[str, Any]:

@@ -7,13 +7,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 import psycopg
 from django.db import connection
 
 from devserver.processes import free_port
 from tests.support.process_ends import eventually
+from tests.support.processes.login import LOGIN, PASSWORD, address_of_the_database
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 MISSING = "PgBouncer is not on PATH (Debian has it): nothing shows here that the platform works behind a pooler"
@@ -49,7 +49,7 @@ class Pooler:
     def transactions(self) -> int:
         """How many transactions went through it."""
         told = connection.settings_dict
-        where = f"host=127.0.0.1 port={self.port} dbname=pgbouncer user={told['USER']}"
+        where = f"host=127.0.0.1 port={self.port} dbname=pgbouncer user={LOGIN}"
         with psycopg.connect(where, autocommit=True) as console:
             cursor = psycopg.ClientCursor(console).execute("show stats_totals")
             names = [column.name for column in cursor.description or ()]
@@ -70,8 +70,8 @@ def running_pooler(*, pool_size: int = 12) -> Iterator[Pooler]:
             name=told["NAME"],
             host=told["HOST"],
             port=told["PORT"],
-            user=told["USER"],
-            password=told["PASSWORD"],
+            user=LOGIN,
+            password=PASSWORD,
             listen_port=port,
             pool_size=pool_size,
             folder=folder,
@@ -80,7 +80,7 @@ def running_pooler(*, pool_size: int = 12) -> Iterator[Pooler]:
     config.chmod(0o644)
     as_nobody = ["-u", "nobody"] if os.geteuid() == 0 else []
     process = subprocess.Popen([PROGRAM, *as_nobody, str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    address = f"postgresql://{quote(told['USER'])}:any@127.0.0.1:{port}/{told['NAME']}"
+    address = f"postgresql://{LOGIN}:any@127.0.0.1:{port}/{told['NAME']}"
 
     def answers() -> bool:
         try:
@@ -101,6 +101,4 @@ def running_pooler(*, pool_size: int = 12) -> Iterator[Pooler]:
 
 def direct_address() -> str:
     """The address of the test's database itself."""
-    told = connection.settings_dict
-    login = f"{quote(told['USER'])}:{quote(told['PASSWORD'])}"
-    return f"postgresql://{login}@{told['HOST']}:{told['PORT']}/{told['NAME']}"
+    return address_of_the_database()

@@ -28,7 +28,8 @@ SETTINGS = {
 class ServerProcess:
     """One web process on a free port of the loopback."""
 
-    def __init__(self, **environment: str) -> None:
+    def __init__(self, *, program: str = "llmteam.web", **environment: str) -> None:
+        self._program = program
         self.port = free_port()
         self._environment = environment
         self._log = Path(tempfile.mkdtemp(prefix="llmteam-server-")) / "server.log"
@@ -57,7 +58,7 @@ class ServerProcess:
     def _starts(self) -> bool:
         environment = program_environment(**(SETTINGS | self._environment))
         where = ("--bind", "127.0.0.1", "--port", str(self.port))
-        process = self._process = start_program("llmteam.web", *where, environment=environment, log=self._log)
+        process = self._process = start_program(self._program, *where, environment=environment, log=self._log)
         ready = eventually(lambda: self._answers() or process.poll() is not None, seconds=START_SECONDS)
         assert ready, f"the server did not come up:\n{self.log}"
         return process.poll() is None
@@ -86,9 +87,9 @@ class ServerProcess:
 
 
 @contextmanager
-def running_server(**environment: str) -> Iterator[ServerProcess]:
+def running_server(*, program: str = "llmteam.web", **environment: str) -> Iterator[ServerProcess]:
     """A server that answers; ended when the block ends, its log printed when the test fails."""
-    server = ServerProcess(**environment)
+    server = ServerProcess(program=program, **environment)
     try:
         server.start()
         yield server

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import gc
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from django.apps import AppConfig
 from psycopg_pool import PoolTimeout
 from pydantic import Field
 
-from kernel.crypto import CannotOpen
+from kernel.crypto import SealBroken
 from runs.step_api.base import Emit, StepCall, StepConfig, StepFailed, StepHandler
 from segments.catalog import Effect, Port, StepType
 
@@ -31,6 +32,7 @@ RESULTS: dict[str, Callable[[StepCall], Any]] = {
     "big": lambda _call: {"big": 2**53 + 1},
     "crash": _crash,
     "calls_in_memory": lambda _call: sum(type(one) is StepCall for one in gc.get_objects()),
+    "process": lambda _call: os.getpid(),
     "seconds_left": lambda call: (call.deadline or 0) - time.monotonic(),
 }
 
@@ -40,10 +42,11 @@ FAULTS: dict[str, BaseException] = {
     "prepared statement gone": psycopg.errors.InvalidSqlStatementName("prepared statement does not exist"),
     "pool exhausted": PoolTimeout("couldn't get a connection"),
     "redis away": redis.ConnectionError("refused"),
-    "wrong keys": CannotOpen("the key '1' is not on the ring"),
+    "wrong keys": SealBroken("the key '1' is not on the ring"),
     "disk full": OSError(errno.ENOSPC, "No space left on device"),
     "no memory": MemoryError(),
 }
+ANOTHER_TEXT = "another_text"
 SPOKEN = {"half_a_pair": "\ud83d"}
 """What a config, which is JSON, cannot say."""
 
@@ -96,7 +99,10 @@ class Probe(StepHandler):
         if config.blocking_seconds:
             time.sleep(config.blocking_seconds)  # noqa: ASYNC251 - blocks the loop on purpose
         for piece in config.says * config.repeats:
-            call.stream(SPOKEN.get(piece, piece))
+            if piece == ANOTHER_TEXT:
+                call.begin_text()
+            else:
+                call.stream(SPOKEN.get(piece, piece))
             await asyncio.sleep(config.pause_seconds)
         if config.fail is not None:
             raise StepFailed(

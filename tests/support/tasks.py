@@ -1,5 +1,6 @@
 """Segments that ask people, the people, and what they say."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from humantasks.people import person_of
 from humantasks.rules import Person
 from humantasks.services import decide_task
 from humantasks.types import MISSING, TaskAnswer
+from kernel.clock import utc_now
 from tenants.models import Membership, Tenant, User
 from tests.support.engine import get_run
 from tests.support.process_ends import eventually
@@ -76,3 +78,21 @@ def is_parked(run_id: UUID) -> bool:
     """Whether a run waits, and nobody owns it."""
     run = get_run(run_id)
     return run.status == "waiting" and run.owner is None
+
+
+def an_open_task(tenant: Tenant, run_id: str) -> HumanTask:
+    """A task of a run for every reviewer, made past the services."""
+    with tenant_scope(tenant.id):
+        return HumanTask.objects.create(
+            tenant=tenant,
+            run_id=run_id,
+            segment_id="order_total",
+            step_id="ask",
+            activation=1,
+            task_type="approval",
+            title="Pay?",
+            data={"amount": 12},
+            is_for_all=True,
+            timeout_seconds=3600,
+            due_at=utc_now() + timedelta(hours=1),
+        )

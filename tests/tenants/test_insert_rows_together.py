@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, connection
 
 from audit.models import Entry
-from audit.services import new_entry
+from audit.services import new_rows
 from audit.types import AuditObject
 from foundation.inserts import insert_together
 from foundation.scope import tenant_scope
@@ -16,7 +16,8 @@ from tests.conftest import Customer
 
 
 def entry_of(tenant: Tenant, text: str) -> Entry:
-    return new_entry("tests.done", AuditObject("test", text, tenant.id), actor="system", after={"text": text})
+    (entry,) = new_rows("tests.done", AuditObject("test", text, tenant.id), actor="system", after={"text": text})
+    return entry
 
 
 def key_of(tenant: Tenant, public_id: str) -> ApiKey:

@@ -51,7 +51,7 @@ def served_from(address: str) -> Iterator[None]:
     """Work for a stranger at an address."""
     share, bounds = share_of_address(address), AdmissionBounds(100, 100)
     admission = Admission({RequestKind.REQUEST: bounds, RequestKind.STREAM: bounds})
-    token = REQUESTER.set(admission.enter(RequestKind.REQUEST, share, share))
+    token = REQUESTER.set(admission.enter((RequestKind.REQUEST,), share, share))
     try:
         yield
     finally:

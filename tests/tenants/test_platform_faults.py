@@ -10,7 +10,7 @@ from psycopg import errors
 from psycopg_pool import PoolTimeout
 
 from foundation.platform_faults import platform_fault
-from kernel.crypto import CannotOpen
+from kernel.crypto import SealBroken
 
 
 def wrapped(error: psycopg.Error) -> Exception:
@@ -51,7 +51,7 @@ def test_what_it_says_of_a_value_or_a_statement_is_its_sender_s(sqlstate: str) -
         (django.db.InterfaceError("connection already closed"), "database"),
         (redis.ConnectionError("refused"), "redis"),
         (redis.exceptions.ReadOnlyError("a replica"), "redis"),
-        (CannotOpen("the key '1' is not on the ring"), "keys"),
+        (SealBroken("the key '1' is not on the ring"), "keys"),
         (OSError(errno.ENOSPC, "No space left on device"), "disk"),
         (OSError(errno.EMFILE, "Too many open files"), "disk"),
         (MemoryError(), "memory"),

@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection, transaction
 from foundation.scope import APP_ROLE, SYSTEM_ROLE, NoTenantInScope, tenant_scope, unscoped
 from kernel.ids import new_id
 from segments.models import Segment
-from tenants.roles import ensure_roles
+from tenants.database_roles import ensure_roles
 from tests.conftest import Customer
 
 

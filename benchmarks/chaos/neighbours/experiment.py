@@ -15,7 +15,7 @@ from benchmarks.chaos.neighbours.attacks import ATTACKS
 from benchmarks.chaos.neighbours.memory import CHILDREN, Residents
 from benchmarks.chaos.neighbours.names import QUICK
 from benchmarks.chaos.neighbours.neighbour import Neighbour
-from benchmarks.chaos.neighbours.without import VARIABLE
+from benchmarks.chaos.neighbours.unbounded import VARIABLE
 from benchmarks.chaos.programs import Program
 from benchmarks.chaos.stack import DEFAULT_LEASE, Stack
 from benchmarks.chaos.trial import Trial
@@ -32,7 +32,7 @@ LOOK_SECONDS = 0.25
 TIMES_IDLE, RUN_MS, HEALTHZ_MS, RESIDENT_MIB, BACK_TIMES = 3, 500, 100, 600, 1.2
 ENOUGH_MIB = 1_200
 """Of one process: an attack that has come so far has shown what it does, and is ended for the machine's sake."""
-OUR_APPS = "benchmarks.chaos.block_step.BlockStepConfig,benchmarks.chaos.neighbours.without.WithoutConfig"
+OUR_APPS = "benchmarks.chaos.block_step.BlockStepConfig,benchmarks.chaos.neighbours.unbounded.UnboundedConfig"
 
 
 def attack_neighbours(trial: Trial, *, names: Sequence[str], seconds: float) -> None:

@@ -151,7 +151,7 @@ ATTACKS = {
     "chunks": Attack(
         "answers in three million chunks",
         chunks,
-        without={"kernel.egress.answers.body:MAX_PIECES": LARGE, "kernel.egress.transport:SLICES_AT_ONCE": LARGE},
+        without={"kernel.egress.responses.body:MAX_PIECES": LARGE, "kernel.egress.transport:SLICES_AT_ONCE": LARGE},
     ),
     "huge_answers": Attack(
         "answers of 25,000 objects", huge_answers, without={"runs.http.reading:MAX_BYTES_IN_PLACE": LARGE}
@@ -161,7 +161,7 @@ ATTACKS = {
         model_replies,
         without={
             "runs.providers.decoding:MAX_BYTES_IN_PLACE": LARGE,
-            "kernel.parsing:MAX_BYTES_IN_PLACE": LARGE,
+            "runs.agents.large_reply:MAX_BYTES_IN_PLACE": LARGE,
             "kernel.schemas.violations:MAX_WORK_AT_ONCE": LARGE,
             "kernel.schemas.violations:MAX_TOLD_AT_ONCE": LARGE,
         },
@@ -169,7 +169,7 @@ ATTACKS = {
     "tool_answers": Attack(
         "32 tools that answer with 1 MB each",
         tool_answers,
-        without={"runs.http.reading:MAX_BYTES_IN_PLACE": LARGE, "kernel.parsing:MAX_BYTES_IN_PLACE": LARGE},
+        without={"runs.http.reading:MAX_BYTES_IN_PLACE": LARGE, "runs.agents.large_reply:MAX_BYTES_IN_PLACE": LARGE},
     ),
     "slow_names": Attack(
         "100 names that take 5 s to look up",

@@ -51,7 +51,7 @@ def find_person(people: list[DevelopmentAccount], email: str) -> DevelopmentAcco
     """Find who is meant by an e-mail; somebody else, who may have been invited, has just that e-mail.
 
     Returns:
-        None where it is no e-mail.
+        None where it is not an e-mail.
     """
     wanted = email.strip().lower()
     name, at, host = wanted.partition("@")

@@ -121,7 +121,7 @@ class DevelopmentProvider:
             return ProviderAnswer(400, refusal_page(problem))
         person = find_person(self._people(), form.get("email", ""))
         if person is None:
-            return ProviderAnswer(400, choice_page(self._people(), asked=asked, problem="That is no e-mail."))
+            return ProviderAnswer(400, choice_page(self._people(), asked=asked, problem="That is not an e-mail."))
         now = time.monotonic()
         self._grants = {code: grant for code, grant in self._grants.items() if grant.until > now}
         code = secrets.token_urlsafe(24)

@@ -4,7 +4,6 @@ Start at `client.open_client`. `policy` decides (pure), `backend` resolves once 
 addresses that were judged, `transport` bounds the body, `client` follows redirects and keeps time.
 """
 
-from kernel.egress.answers.framing import IS_CUT
 from kernel.egress.client import EgressClient, SyncEgressClient, open_client, open_sync_client
 from kernel.egress.cookies import COOKIES, Cookie, CookieStore, merge_cookies
 from kernel.egress.errors import (
@@ -20,6 +19,7 @@ from kernel.egress.errors import (
 from kernel.egress.headers import check_headers
 from kernel.egress.policy import Policy, Target, build_policy, check_url
 from kernel.egress.redirects import ANSWERS, REDIRECTS, Redirect
+from kernel.egress.responses.framing import IS_CUT
 from kernel.egress.transport import IS_UNPACKED
 from kernel.egress.trust import TLS, build_ssl_context
 

@@ -16,13 +16,13 @@ from typing import Any
 
 import httpcore
 
-from kernel.egress.answers.framing import IS_CUT
-from kernel.egress.answers.head import HeadBound
-from kernel.egress.answers.pace import Pace
-from kernel.egress.answers.unread import drained, has_unread, was_ended
 from kernel.egress.errors import EgressBlocked
 from kernel.egress.policy import Policy, check_addresses, check_host
-from kernel.egress.progress import Progress, current
+from kernel.egress.progress import RequestProgress, current
+from kernel.egress.responses.framing import IS_CUT
+from kernel.egress.responses.head import HeadReader
+from kernel.egress.responses.pace import ReadPace
+from kernel.egress.responses.unread import drain_tls, has_unread, was_closed_by_peer
 from kernel.turns.fair_threads import FairThreads
 
 Resolver = Callable[[str, int], Sequence[str]]
@@ -136,8 +136,8 @@ class AsyncBoundedStream(httpcore.AsyncNetworkStream):
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         """Wrap a connection."""
         self._stream = stream
-        self._pace = Pace()
-        self.head = HeadBound()
+        self._pace = ReadPace()
+        self.head = HeadReader()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's protocol
         """Read what is there.
@@ -146,7 +146,7 @@ class AsyncBoundedStream(httpcore.AsyncNetworkStream):
             BodyUnreadable: The answer's head is too large, or its body is none.
             httpcore.ReadError: The connection ended, and nobody said that the answer does.
         """
-        progress = current.get() or Progress()
+        progress = current.get() or RequestProgress()
         while True:
             data = await self._read(self.head.at_most(max_bytes), timeout)
             progress.answered = progress.answered or bool(data)
@@ -165,7 +165,7 @@ class AsyncBoundedStream(httpcore.AsyncNetworkStream):
         data = await self._stream.read(most, timeout)
         tls = self._stream.get_extra_info("ssl_object")
         if data and tls is not None:
-            data += drained(tls, most - len(data))
+            data += drain_tls(tls, most - len(data))
         self._pace.count(data)
         return data
 
@@ -173,7 +173,7 @@ class AsyncBoundedStream(httpcore.AsyncNetworkStream):
         """Write a piece of a request."""
         self.head.begin(buffer)
         self._pace.begin()
-        progress = current.get() or Progress()
+        progress = current.get() or RequestProgress()
         progress.status = None
         before, progress.sent = progress.sent, True
         try:
@@ -278,7 +278,7 @@ class SyncBoundedStream(httpcore.NetworkStream):
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         """Wrap a connection."""
         self._stream = stream
-        self.head = HeadBound()
+        self.head = HeadReader()
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what is there; raises as the async stream does."""
@@ -311,16 +311,16 @@ class SyncBoundedStream(httpcore.NetworkStream):
         return _extra_info(self._stream, self.head, info)
 
 
-def _extra_info(stream: Any, head: HeadBound, info: str) -> Any:
+def _extra_info(stream: Any, head: HeadReader, info: str) -> Any:
     if info == "is_readable" and (head.body.has_surplus or has_unread(stream)):
         return True
     return head.body.is_cut if info == IS_CUT else stream.get_extra_info(info)
 
 
-def _check_end(stream: Any, head: HeadBound) -> None:
+def _check_end(stream: Any, head: HeadReader) -> None:
     """Judge the end of a connection: under TLS anybody on the way can make one, but for the word that it is meant."""
-    if head.body.ends_by_close and not was_ended(stream):
-        raise httpcore.ReadError("the connection ended without TLS's closing word")
+    if head.body.ends_by_close and not was_closed_by_peer(stream):
+        raise httpcore.ReadError("the connection ended without TLS's close_notify")
 
 
 def _remaining(timeout: float | None, error: type[httpcore.TimeoutException]) -> float | None:

@@ -18,14 +18,14 @@ from typing import Any
 import httpcore
 import httpx
 
-from kernel.egress.answers.body import MAX_BODY_BYTES
 from kernel.egress.backend import AsyncGuardedBackend, Resolver, SyncGuardedBackend, resolve
 from kernel.egress.cookies import COOKIES, CookieStore, read_public_suffixes
 from kernel.egress.errors import DeadlineExceeded, EgressBlocked
 from kernel.egress.headers import OWN_HEADERS, check_headers
 from kernel.egress.policy import Policy, check_url
-from kernel.egress.progress import PROGRESS, Progress
-from kernel.egress.redirects import Hops
+from kernel.egress.progress import PROGRESS, RequestProgress
+from kernel.egress.redirects import RedirectChain
+from kernel.egress.responses.body import MAX_BODY_BYTES
 from kernel.egress.transport import DEADLINE, AsyncGuardedTransport, SyncGuardedTransport
 from kernel.egress.trust import default_ssl_context
 
@@ -126,8 +126,8 @@ class EgressClient(httpx.AsyncClient):
             BodyUnreadable: The body cannot be decompressed.
         """
         deadline = asyncio.get_running_loop().time() + _total_seconds(request)
-        hops = Hops(self._policy, follow=follow_redirects is not False)
-        progress = Progress()
+        hops = RedirectChain(self._policy, follow=follow_redirects is not False)
+        progress = RequestProgress()
         cookies: CookieStore | None = request.extensions.get(COOKIES)
         try:
             async with asyncio.timeout_at(deadline):
@@ -135,7 +135,7 @@ class EgressClient(httpx.AsyncClient):
                     await read_public_suffixes()
                 following: httpx.Request | None = request
                 while following is not None:
-                    progress = Progress()
+                    progress = RequestProgress()
                     following.extensions |= {DEADLINE: deadline, PROGRESS: progress}
                     with _unreadable_places_blocked(progress), _with_cookies(following, cookies):
                         response = await super().send(following, stream=True, auth=auth, follow_redirects=False)
@@ -181,7 +181,7 @@ class SyncEgressClient(httpx.Client):
     ) -> httpx.Response:
         """Send a request and follow redirects, each judged; raises as the async client does."""
         deadline = time.monotonic() + _total_seconds(request)
-        hops = Hops(self._policy, follow=follow_redirects is not False)
+        hops = RedirectChain(self._policy, follow=follow_redirects is not False)
         following: httpx.Request | None = request
         while following is not None:
             following.extensions[DEADLINE] = deadline
@@ -241,7 +241,7 @@ def _with_cookies(request: httpx.Request, cookies: CookieStore | None) -> Iterat
 
 
 @contextmanager
-def _unreadable_places_blocked(progress: Progress | None = None) -> Iterator[None]:
+def _unreadable_places_blocked(progress: RequestProgress | None = None) -> Iterator[None]:
     """Say in our words that httpx could not read a URL or a redirect that passed our own reading."""
     try:
         yield

@@ -19,7 +19,7 @@ from publicsuffixlist import PublicSuffixList
 
 from kernel.egress.errors import HeaderRefused
 from kernel.egress.headers import check_headers
-from kernel.egress.set_cookie import as_browsers_read
+from kernel.egress.set_cookie import normalise_set_cookie
 
 COOKIES: Final = "llmteam.cookies"
 """Extension of a request of the async client: the ``CookieStore`` that goes with it, to every hop."""
@@ -111,7 +111,7 @@ class CookieStore:
             if self._kept.get(key) != cookie:
                 self._keep(cookie)
                 self._news[key] = cookie
-        for key in beyond(self._kept):
+        for key in cookies_over_bounds(self._kept):
             cookie = self._kept[key]
             self._forget(key)
             self._jar.drop(cookie)
@@ -147,7 +147,7 @@ class CookieStore:
 def _as_browsers_read(answer: httpx.Response) -> httpx.Response:
     """Give what the library reads of an answer: its cookies, written as it knows them."""
     lines = [
-        (b"set-cookie", as_browsers_read(value.decode("latin-1")).encode("latin-1"))
+        (b"set-cookie", normalise_set_cookie(value.decode("latin-1")).encode("latin-1"))
         for name, value in answer.headers.raw
         if name.lower() == b"set-cookie"
     ]
@@ -161,12 +161,12 @@ def merge_cookies(kept: Iterable[Cookie], news: Iterable[Cookie]) -> tuple[Cooki
         found.pop(cookie.key, None)
         if cookie.value is not None:
             found[cookie.key] = cookie
-    for key in beyond(found):
+    for key in cookies_over_bounds(found):
         del found[key]
     return tuple(found.values())
 
 
-def beyond(kept: Mapping[CookieKey, Cookie]) -> list[CookieKey]:
+def cookies_over_bounds(kept: Mapping[CookieKey, Cookie]) -> list[CookieKey]:
     """Tell which cookies do not fit: those that are too large, then the oldest."""
     dropped = [key for key, cookie in kept.items() if cookie.size > MAX_COOKIE]
     rest = {key: cookie for key, cookie in kept.items() if cookie.size <= MAX_COOKIE}

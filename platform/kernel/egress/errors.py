@@ -66,7 +66,7 @@ class TooManyRedirects(EgressBlocked):
     """The host redirects on and on; the policy bounds how far it is followed."""
 
     code = "TOO_MANY_REDIRECTS"
-    title = "The host redirects without an end"
+    title = "The host redirects too often"
 
 
 class HeaderRefused(Invalid):

@@ -14,9 +14,9 @@ _TEXTS: Final = {
     Reason.REFUSED: "Nothing listens at that host and port: the connection was refused",
     Reason.UNKNOWN_NAME: "The host's name cannot be resolved",
     Reason.UNREACHABLE: "The host cannot be reached",
-    Reason.CLIENT_CERTIFICATE: "The host wants a client certificate, or does not take the one it was shown",
+    Reason.CLIENT_CERTIFICATE: "The host requires a client certificate, or does not accept the one it was sent",
     Reason.NOT_TLS: "The host does not speak TLS at that port; try http",
-    Reason.TLS: "The host and we do not agree on TLS",
+    Reason.TLS: "TLS could not be negotiated with the host",
 }
 _CERTIFICATE_TEXTS: Final = {
     10: "it has expired",
@@ -46,11 +46,11 @@ _ENDED: Final = ("disconnected", "closed connection")
 
 
 def call_failed(error: BaseException, *, sent: bool) -> ConnectionFailed | BodyUnreadable:
-    """Write an error of the network as ours. A host whose answer is no HTTP is there, and has answered."""
+    """Write an error of the network as ours. A host whose answer is not HTTP is there, and has answered."""
     message = str(error)
     if isinstance(error, httpcore.RemoteProtocolError) and not any(words in message for words in _ENDED):
         place = "body has a piece" if "chunk header" in message else "head has a line"
-        return BodyUnreadable(f"The answer's {place} that is no HTTP.")
+        return BodyUnreadable(f"The answer's {place} that is not HTTP.")
     return connection_failed(error, sent=sent)
 
 

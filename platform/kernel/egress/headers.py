@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from kernel.egress.answers.decompression import accepted_encodings
 from kernel.egress.errors import HeaderRefused
+from kernel.egress.responses.decompression import accepted_encodings
 
 OWN_HEADERS = {"accept-encoding": accepted_encodings(), "user-agent": "llmteam"}
 

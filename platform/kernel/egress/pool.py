@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import httpcore
 
-from kernel.egress.progress import Progress
+from kernel.egress.progress import RequestProgress
 
 MAX_ACTIVE = 500
 MAX_IDLE = 200
@@ -20,14 +20,14 @@ KEEPALIVE_SECONDS = 15.0
 _REPEATABLE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 
 
-class PoolPlace(NamedTuple):
+class PoolKey(NamedTuple):
     """Target of a connection and its TLS context: only requests of the same place share it."""
 
     origin: bytes
     ssl_context: ssl.SSLContext | None
 
     @classmethod
-    def of(cls, origin: httpcore.Origin, ssl_context: ssl.SSLContext) -> "PoolPlace":
+    def of(cls, origin: httpcore.Origin, ssl_context: ssl.SSLContext) -> "PoolKey":
         """Name the place of a request; without TLS all contexts are the same."""
         written = b"%s://%s:%d" % (origin.scheme, origin.host, origin.port)
         return cls(written, ssl_context if origin.scheme == b"https" else None)
@@ -50,12 +50,12 @@ class AsyncConnections:
         self._backend = backend
         self._slots = asyncio.Semaphore(max_active)
         self._max_idle = max_idle
-        self._idle: OrderedDict[httpcore.AsyncHTTPConnection, PoolPlace] = OrderedDict()
-        self._idle_by_place: defaultdict[PoolPlace, deque[httpcore.AsyncHTTPConnection]] = defaultdict(deque)
+        self._idle: OrderedDict[httpcore.AsyncHTTPConnection, PoolKey] = OrderedDict()
+        self._idle_by_place: defaultdict[PoolKey, deque[httpcore.AsyncHTTPConnection]] = defaultdict(deque)
         self._closing: set[asyncio.Task[None]] = set()
 
     async def send(
-        self, request: httpcore.Request, place: PoolPlace, progress: Progress
+        self, request: httpcore.Request, place: PoolKey, progress: RequestProgress
     ) -> tuple[httpcore.Response, httpcore.AsyncHTTPConnection]:
         """Send a request over a kept connection or a new one; waits for a slot.
 
@@ -89,7 +89,7 @@ class AsyncConnections:
             raise
 
     async def give_back(
-        self, connection: httpcore.AsyncHTTPConnection, place: PoolPlace, *, is_kept: bool = True
+        self, connection: httpcore.AsyncHTTPConnection, place: PoolKey, *, is_kept: bool = True
     ) -> None:
         """Keep a connection whose answer was read to its end, unless told otherwise.
 
@@ -122,7 +122,7 @@ class AsyncConnections:
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
-    async def _take_kept(self, place: PoolPlace) -> httpcore.AsyncHTTPConnection | None:
+    async def _take_kept(self, place: PoolKey) -> httpcore.AsyncHTTPConnection | None:
         kept = self._idle_by_place.get(place)
         while kept:
             connection = kept.pop()
@@ -132,7 +132,7 @@ class AsyncConnections:
             await connection.aclose()
         return None
 
-    def _new(self, origin: httpcore.Origin, place: PoolPlace) -> httpcore.AsyncHTTPConnection:
+    def _new(self, origin: httpcore.Origin, place: PoolKey) -> httpcore.AsyncHTTPConnection:
         return httpcore.AsyncHTTPConnection(
             origin=origin,
             ssl_context=place.ssl_context,

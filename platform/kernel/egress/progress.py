@@ -9,7 +9,7 @@ PROGRESS: Final = "llmteam.progress"
 
 
 @dataclass(slots=True)
-class Progress:
+class RequestProgress:
     """Progress of one request.
 
     Attributes:
@@ -23,5 +23,5 @@ class Progress:
     status: int | None = None
 
 
-current: ContextVar[Progress | None] = ContextVar("egress_progress", default=None)
+current: ContextVar[RequestProgress | None] = ContextVar("egress_progress", default=None)
 """Progress of the request that this task is sending, for the network below it."""

@@ -13,7 +13,7 @@ from kernel.egress.policy import DEFAULT_PORTS, Policy, Target, check_text, chec
 from kernel.egress.trust import TLS
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+REDIRECT_STATUSES: Final = frozenset((301, 302, 303, 307, 308))
 REDIRECTS: Final = "llmteam.redirects"
 """The extension of a request with the list that is to hold the redirects it takes."""
 ANSWERS: Final = "llmteam.answers"
@@ -29,7 +29,7 @@ class Redirect:
     url: str
 
 
-class Hops:
+class RedirectChain:
     """The redirects of one request, counted."""
 
     def __init__(self, policy: Policy, *, follow: bool) -> None:
@@ -49,7 +49,7 @@ class Hops:
         """
         request, places = response.request, {place.strip() for place in response.headers.get_list("location")} - {""}
         answers = request.extensions.get(ANSWERS, ())
-        if not self._follow or not places or response.status_code not in _REDIRECTS.difference(answers):
+        if not self._follow or not places or response.status_code not in REDIRECT_STATUSES.difference(answers):
             return None
         try:
             before = check_url(str(request.url), self._policy)

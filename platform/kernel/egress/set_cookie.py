@@ -16,7 +16,7 @@ _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep",
 _FIRST_YEAR: Final = 1601
 
 
-def as_browsers_read(header: str) -> str:
+def normalise_set_cookie(header: str) -> str:
     """Write a cookie with the attributes that count: the last of each, and none that browsers pass over."""
     pair, *attributes = header.split(";")
     kept: dict[str, str] = {}

@@ -4,27 +4,31 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import httpcore
 import httpx
 
 from kernel.charsets import codec_of, label_of
-from kernel.egress.answers.body import MAX_BODY_BYTES, BodyReader
-from kernel.egress.answers.trailers import read_in_linear_time
 from kernel.egress.backend import until
-from kernel.egress.errors import ConnectionFailed, DeadlineExceeded, Reason
+from kernel.egress.errors import BodyTooLarge, BodyUnreadable, ConnectionFailed, DeadlineExceeded, Reason
 from kernel.egress.failures import call_failed
-from kernel.egress.pool import KEEPALIVE_SECONDS, AsyncConnections, PoolPlace
-from kernel.egress.progress import PROGRESS, Progress, current
-from kernel.egress.refusals import refusal_of_certificate
+from kernel.egress.patience import Patience, patience_with
+from kernel.egress.pool import KEEPALIVE_SECONDS, AsyncConnections, PoolKey
+from kernel.egress.progress import PROGRESS, RequestProgress, current
+from kernel.egress.redirects import ANSWERS
+from kernel.egress.responses.body import MAX_BODY_BYTES, BodyReader
+from kernel.egress.responses.trailers import patch_h11_fields
+from kernel.egress.tls_alerts import read_certificate_refusal
 from kernel.egress.trust import TLS
 
 DEADLINE = "llmteam.deadline"
 IS_UNPACKED = "llmteam.is_unpacked"
 """Extension of an answer: true where its content was compressed; its header ``Content-Encoding`` is gone then."""
 MAX_SYNC_CONNECTIONS = 50
+_NOT_MISSED = (BodyTooLarge, BodyUnreadable, ConnectionFailed, DeadlineExceeded)
+"""Errors that only end the body of a refusal or a redirect, whose status is all that counts."""
 SLICES_AT_ONCE = 32
 """After so many pieces of a body the event loop has a turn: reading one takes tens of microseconds."""
 
@@ -40,7 +44,7 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
         ssl_context: ssl.SSLContext,
     ) -> None:
         """Open an empty pool."""
-        read_in_linear_time()
+        patch_h11_fields()
         self._limit = max_body_bytes
         self._ssl_context = ssl_context
         self._backend = backend
@@ -55,8 +59,8 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
             DeadlineExceeded: A wait took too long.
         """
         core_request = _core_request(request)
-        place = PoolPlace.of(core_request.url.origin, request.extensions.get(TLS) or self._ssl_context)
-        progress = request.extensions.get(PROGRESS) or Progress()
+        place = PoolKey.of(core_request.url.origin, request.extensions.get(TLS) or self._ssl_context)
+        progress = request.extensions.get(PROGRESS) or RequestProgress()
         token = current.set(progress)
         try:
             with _our_errors(progress):
@@ -70,16 +74,18 @@ class AsyncGuardedTransport(httpx.AsyncBaseTransport):
             current.reset(token)
         headers = httpx.Headers(response.headers)
         raw = _AsyncRawBody(response, place, connection, self._connections, is_kept=not _is_event_stream(headers))
-        reader = BodyReader(headers.get("content-encoding", ""), self._limit)
-        return _response(response, headers, reader, _AsyncBody(raw, reader, request.extensions.get(DEADLINE)))
+        reader = _reader(headers, self._limit)
+        patience = patience_with(response.status, headers, request.extensions.get(ANSWERS, ()))
+        body = _AsyncBody(raw, reader, request.extensions.get(DEADLINE), patience)
+        return _response(response, headers, reader, body)
 
     async def _refusal(
-        self, failure: ConnectionFailed, origin: httpcore.Origin, place: PoolPlace, progress: Progress
+        self, failure: ConnectionFailed, origin: httpcore.Origin, place: PoolKey, progress: RequestProgress
     ) -> ConnectionFailed | None:
         """Find out whether it was for our certificate that a connection broke."""
         if failure.reason is not Reason.BROKEN or progress.answered or place.ssl_context is None:
             return None
-        return await refusal_of_certificate(self._backend, origin, place.ssl_context)
+        return await read_certificate_refusal(self._backend, origin, place.ssl_context)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -97,7 +103,7 @@ class SyncGuardedTransport(httpx.BaseTransport):
         ssl_context: ssl.SSLContext,
     ) -> None:
         """Open an empty pool."""
-        read_in_linear_time()
+        patch_h11_fields()
         self._limit = max_body_bytes
         self._pool = httpcore.ConnectionPool(
             ssl_context=ssl_context,
@@ -113,8 +119,9 @@ class SyncGuardedTransport(httpx.BaseTransport):
             response = self._pool.handle_request(_core_request(request))
         raw = cast("Any", response.stream)
         headers = httpx.Headers(response.headers)
-        reader = BodyReader(headers.get("content-encoding", ""), self._limit)
-        return _response(response, headers, reader, _SyncBody(raw, reader, deadline))
+        reader = _reader(headers, self._limit)
+        patience = patience_with(response.status, headers, request.extensions.get(ANSWERS, ()))
+        return _response(response, headers, reader, _SyncBody(raw, reader, deadline, patience))
 
     def close(self) -> None:
         """Close every connection."""
@@ -127,7 +134,7 @@ class _AsyncRawBody:
     def __init__(
         self,
         response: httpcore.Response,
-        place: PoolPlace,
+        place: PoolKey,
         connection: httpcore.AsyncHTTPConnection,
         connections: AsyncConnections,
         *,
@@ -154,17 +161,34 @@ class _AsyncRawBody:
 
 
 class _AsyncBody(httpx.AsyncByteStream):
-    def __init__(self, raw: _AsyncRawBody, reader: BodyReader, deadline: float | None) -> None:
+    def __init__(
+        self, raw: _AsyncRawBody, reader: BodyReader, deadline: float | None, patience: Patience | None
+    ) -> None:
         self._raw = raw
         self._reader = reader
         self._deadline = deadline
+        self._patience = patience
         self._slices = 0
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._patience is None:
+            async for content in self._contents(self._deadline):
+                yield content
+            return
+        left = self._patience.max_bytes
+        until_then = self._patience.until(asyncio.get_running_loop().time(), self._deadline)
+        with suppress(*_NOT_MISSED):
+            async for content in self._contents(until_then):
+                yield content
+                left -= len(content)
+                if left <= 0:
+                    break
+
+    async def _contents(self, deadline: float | None) -> AsyncIterator[bytes]:
         chunks = aiter(self._raw)
         while True:
             with _our_errors():
-                async with asyncio.timeout_at(self._deadline):
+                async with asyncio.timeout_at(deadline):
                     chunk = await anext(chunks, None)
             if chunk is None:
                 break
@@ -181,19 +205,32 @@ class _AsyncBody(httpx.AsyncByteStream):
 
 
 class _SyncBody(httpx.SyncByteStream):
-    def __init__(self, raw: Any, reader: BodyReader, deadline: float) -> None:
+    def __init__(self, raw: Any, reader: BodyReader, deadline: float, patience: Patience | None) -> None:
         self._raw = raw
         self._reader = reader
         self._deadline = deadline
+        self._patience = patience
 
     def __iter__(self) -> Iterator[bytes]:
+        if self._patience is None:
+            yield from self._contents(self._deadline)
+            return
+        left = self._patience.max_bytes
+        with suppress(*_NOT_MISSED):
+            for content in self._contents(self._patience.until(time.monotonic(), self._deadline)):
+                yield content
+                left -= len(content)
+                if left <= 0:
+                    break
+
+    def _contents(self, deadline: float) -> Iterator[bytes]:
         chunks = iter(self._raw)
         while True:
-            with _our_errors(), until(self._deadline):
+            with _our_errors(), until(deadline):
                 chunk = next(chunks, None)
             if chunk is None:
                 break
-            if time.monotonic() > self._deadline:
+            if time.monotonic() > deadline:
                 raise DeadlineExceeded
             yield from filter(None, self._reader.feed(chunk))
         self._reader.finish()
@@ -203,9 +240,9 @@ class _SyncBody(httpx.SyncByteStream):
 
 
 @contextmanager
-def _our_errors(progress: Progress | None = None) -> Iterator[None]:
+def _our_errors(progress: RequestProgress | None = None) -> Iterator[None]:
     """Turn httpcore's errors into ours; without a progress the request counts as sent."""
-    progress = progress or Progress(sent=True)
+    progress = progress or RequestProgress(sent=True)
     try:
         yield
     except (httpcore.TimeoutException, TimeoutError) as error:
@@ -223,6 +260,11 @@ def _is_event_stream(headers: httpx.Headers) -> bool:
     """
     content_type: str = headers.get("content-type", "")
     return content_type.lower().startswith("text/event-stream")
+
+
+def _reader(headers: httpx.Headers, limit: int) -> BodyReader:
+    ends_by_close = "content-length" not in headers and "transfer-encoding" not in headers
+    return BodyReader(headers.get("content-encoding", ""), limit, ends_by_close=ends_by_close)
 
 
 def _core_request(request: httpx.Request) -> httpcore.Request:

@@ -46,7 +46,7 @@ def number_of(text: str) -> float | None:
     """Give the number without its sign that a text is taken for: PHP, spreadsheets and others take ``0048`` for 48.
 
     Returns:
-        The nearest double; None where the text is no number, or one so short that it would be found everywhere.
+        The nearest double; None where the text is not a number, or one so short that it would be found everywhere.
     """
     if len(text) > _LONGEST_NUMBER or _NUMBER.fullmatch(text) is None:
         return None

@@ -27,17 +27,17 @@ class SchemaUnusable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
+class CompiledSchema:
     """A schema ready to be applied, and how many keywords look at one place of a value at most."""
 
     validator: jsonschema_rs.Validator
     weight: int
 
 
-_kept: Final[BoundedCache[tuple[str, bool], Compiled]] = BoundedCache(MAX_KEPT_BYTES)
+_kept: Final[BoundedCache[tuple[str, bool], CompiledSchema]] = BoundedCache(MAX_KEPT_BYTES)
 
 
-def compiled(schema: Mapping[str, Json], *, formats: bool) -> Compiled:
+def compiled(schema: Mapping[str, Json], *, formats: bool) -> CompiledSchema:
     """Compile a schema, once as long as it is in use.
 
     Args:
@@ -45,13 +45,13 @@ def compiled(schema: Mapping[str, Json], *, formats: bool) -> Compiled:
         formats: Whether ``format`` is checked, or only says something.
 
     Raises:
-        SchemaUnusable: It is no schema, or refers outside of itself: nothing is ever fetched.
+        SchemaUnusable: It is not a schema, or refers outside of itself: nothing is ever fetched.
     """
     key = dump_json(dict(schema)), formats
     found = _kept.get(key)
     if found is None:
         without_draft = {name: value for name, value in schema.items() if name != "$schema"}
-        found = Compiled(_compile(without_draft, formats=formats), weight_of(schema))
+        found = CompiledSchema(_compile(without_draft, formats=formats), weight_of(schema))
         patterns = sum(keyword.name in PATTERNS for keyword in keywords_of(schema))
         _kept.put(key, found, weight=len(key[0]) * _BYTES_PER_CHARACTER + patterns * PATTERN_BYTES * 2)
     return found

@@ -50,7 +50,7 @@ def _faults(error: jsonschema_rs.ValidationError) -> Iterator[SchemaFault]:
     if kind.name == "anyOf" and path[-1:] == ("type",):
         yield from _of_types(found, path)
     elif kind.name == "type" and sorted(kind.types) == _SCHEMA_KINDS:
-        yield SchemaFault(f"{dump_json(found)} is no schema.", path, is_for_schema=True)
+        yield SchemaFault(f"{dump_json(found)} is not a schema.", path, is_for_schema=True)
     else:
         yield SchemaFault(error.message, path)
 
@@ -67,7 +67,7 @@ def _of_types(found: Any, path: tuple[str | int, ...]) -> Iterator[SchemaFault]:
 
 def _of_type(found: Any, path: tuple[str | int, ...]) -> SchemaFault:
     word = found if isinstance(found, str) else None
-    return SchemaFault(f"{dump_json(found)} is no type; there are {', '.join(TYPES)}.", path, word)
+    return SchemaFault(f"{dump_json(found)} is not a type; there are {', '.join(TYPES)}.", path, word)
 
 
 @cache

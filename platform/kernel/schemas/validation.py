@@ -33,7 +33,7 @@ def judging(what: str, pointer: str | None = None) -> Iterator[None]:
     try:
         yield
     except ComputeLimit as error:
-        detail = f"Judging {what} takes too much: {error.detail}"
+        detail = f"Checking {what} takes too much: {error.detail}"
         raise ComputeLimit(detail, errors=[ErrorItem(code=error.code, detail=detail, pointer=pointer)]) from error
 
 

@@ -28,12 +28,12 @@ MAX_TOLD_AT_ONCE: Final = 10_000
 """As much of that, each about 2 µs where everything is wrong: what may be told in place."""
 
 _SENTENCES: Final[Mapping[str, str]] = {
-    "additionalProperties": "There is a member that the schema does not have.",
+    "additionalProperties": "The schema does not allow this member.",
     "const": "This must be the one value that is allowed.",
-    "enum": "This is none of the values that may be chosen.",
+    "enum": "This is not one of the allowed values.",
     "exclusiveMaximum": "This must be less than {bound}.",
     "exclusiveMinimum": "This must be more than {bound}.",
-    "false": "Nothing may stand here.",
+    "false": "No value is allowed here.",
     "format": "This is no {bound}.",
     "maxItems": "This may have at most {bound} entries.",
     "maxLength": "This may have at most {bound} characters.",

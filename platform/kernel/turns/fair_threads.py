@@ -67,7 +67,8 @@ class FairThreads:
         return future
 
     def _start_what_may(self) -> None:
-        while (found := next(filter(self._may_start, self._waiting), _NOBODY)) is not _NOBODY:
+        now = time.monotonic()
+        while (found := next((one for one in self._waiting if self._may_start(one, now)), _NOBODY)) is not _NOBODY:
             owner: Hashable = found
             waiting = self._waiting.pop(owner)
             future, function = waiting.popleft()
@@ -77,11 +78,11 @@ class FairThreads:
                 self._free -= 1
                 self._held[owner] += 1
                 self._pool.submit(self._run, owner, future, function)
-        self._set_alarm()
+        self._set_alarm(now)
 
-    def _may_start(self, owner: Hashable) -> bool:
+    def _may_start(self, owner: Hashable, now: float) -> bool:
         held = self._held[owner]
-        if self._rests.is_resting(owner):
+        if self._rests.is_resting(owner, now):
             return False
         if held and self._beside_others and held >= self._beside_others and self._has_others(owner):
             return False
@@ -90,9 +91,9 @@ class FairThreads:
     def _has_others(self, owner: Hashable) -> bool:
         return owner is not None and self._rests.has_others(owner)
 
-    def _set_alarm(self) -> None:
+    def _set_alarm(self, now: float) -> None:
         """Look again when the first rest ends of those who have work."""
-        soonest = self._rests.first_end(self._waiting)
+        soonest = self._rests.first_end(self._waiting, now)
         if soonest < self._alarm_at:
             self._alarm_at = soonest
             alarm = threading.Timer(max(0.0, soonest - time.monotonic()), self._look_again)

@@ -14,6 +14,9 @@ MOST_REST_SECONDS: Final = 2.0
 class Rests:
     """Until when each owner rests. Not thread-safe.
 
+    Whoever finds that an owner rests and asks when to look again does both with one reading of the clock: a rest that
+    ends in between would be in neither answer.
+
     Args:
         share: Processor seconds a second that an owner may compute while another has work that computes clearly less.
         is_short: Tells whether processors are short; while they are not, nobody's rest begins.
@@ -31,7 +34,8 @@ class Rests:
         if not computed:
             return
         now = time.monotonic()
-        self._until = {other: until for other, until in self._until.items() if until > now}
+        if self._until:
+            self._until = {other: until for other, until in self._until.items() if until > now}
         if self._times.is_heavy(owner, self._share) and self._is_short():
             until = self._until.get(owner, now) + computed / self._share
             self._until[owner] = min(until, now + MOST_REST_SECONDS)
@@ -40,12 +44,11 @@ class Rests:
         """Tell whether others than this owner have had work lately."""
         return self._times.has_others(owner)
 
-    def is_resting(self, owner: Hashable) -> bool:
-        """Tell whether an owner rests now."""
-        return self._until.get(owner, 0.0) > time.monotonic()
+    def is_resting(self, owner: Hashable, now: float) -> bool:
+        """Tell whether an owner rests at a time of the monotonic clock."""
+        return self._until.get(owner, -math.inf) > now
 
-    def first_end(self, owners: Iterable[Hashable]) -> float:
-        """Give the end of the first rest of some owners, by the monotonic clock; infinity where none of them rests."""
-        now = time.monotonic()
+    def first_end(self, owners: Iterable[Hashable], now: float) -> float:
+        """Give the end of the first rest of some owners behind a time; infinity where none of them rests then."""
         ends = (self._until.get(owner, 0.0) for owner in owners)
         return min((end for end in ends if end > now), default=math.inf)

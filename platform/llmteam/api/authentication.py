@@ -1,6 +1,6 @@
 """Authentication of the API: a program by a key in one of two headers, or a person by their session."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -8,6 +8,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 
+from audit.reads import record_read
 from kernel.log_fields import note
 from llmteam.api.cors import ALLOWED
 from runs.events.send_buffer import send_buffer_of
@@ -16,6 +17,8 @@ from tenants.members.session_store import SessionStore
 from tenants.members.sessions import member_of_session
 from tenants.selectors import find_caller
 from tenants.types import Caller
+
+READS_AUDIT: Final = "audit:read"
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView  # it imports this module
@@ -93,6 +96,8 @@ def _answer_nothing(request: HttpRequest) -> HttpResponse:
 class HasScope:
     """Lets through a caller whose key has the scope the view names for the method in ``required_scopes``.
 
+    Who is let through to the audit is told to the audit.
+
     An empty scope asks for a caller only. A view that names none for its method lets nobody through.
     """
 
@@ -112,11 +117,18 @@ class HasScope:
             return method == "OPTIONS" or not hasattr(view, (method or "").lower())
         if scope and scope not in request.auth.scopes:
             raise ScopeMissing(f"This call needs a key with the scope `{scope}`.", extra={"scope": scope})
+        if scope == READS_AUDIT:
+            record_read(tenant_id=request.auth.tenant.id, actor=request.auth.actor, kind=_route_of(request))
         return True
 
     def has_object_permission(self, request: Request, view: "APIView", obj: Any) -> bool:
         """Objects are found within the caller's tenant or not at all."""
         return True
+
+
+def _route_of(request: Request) -> str:
+    match = request.resolver_match
+    return (match.url_name if match else None) or "audit"
 
 
 def _count_for(caller: Caller, request: Request) -> None:

@@ -5,6 +5,7 @@ which cost more than the hooks. Those that only look at headers may run on the e
 session from the database are left out of API calls, which know keys only.
 """
 
+from functools import partial
 from typing import Any, Final
 
 from asgiref.sync import sync_to_async
@@ -19,6 +20,9 @@ from django.middleware.locale import LocaleMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.utils import translation
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.functional import SimpleLazyObject
+
+from tenants.members.sessions import user_of_session
 
 API: Final = "/api/v1/"
 WITHOUT_LANGUAGE: Final = ("/api/", "/admin/", "/metrics")
@@ -101,7 +105,13 @@ class Csrf(Inline, CsrfViewMiddleware):
 
 
 class Authentication(OutsideApi, AuthenticationMiddleware):
-    """Tells pages who is signed in."""
+    """Tells pages who is signed in, should they ask."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Look the person up when a page first asks, as the system's role: no tenant is chosen yet."""
+        super().process_request(request)
+        # The stubs know the person only, not who stands in for them until a page asks; Django puts the same here.
+        request.user = SimpleLazyObject(partial(user_of_session, request))  # type: ignore[assignment]
 
 
 class InlineMessage(OutsideApi, MessageMiddleware):

@@ -42,7 +42,7 @@ class LenientParser(BaseParser):
             TooLarge: Over 1 MiB; a form over 64 KiB.
             UnsupportedContent: The body is compressed.
             MalformedJson: Said to be JSON, and none.
-            Malformed: A form that cannot be read, or whose file is no text.
+            Malformed: A form that cannot be read, or whose file is not text.
             ValueRefused: NUL or a lone surrogate.
         """
         content_type = media_type or ""

@@ -74,6 +74,8 @@ def _closed(
 ) -> HttpResponseBase:
     response["X-Request-Id"] = context.request_id
     response["traceparent"] = traceparent
+    if "Allow" in response:  # no view answers to OPTIONS, though DRF names it
+        response["Allow"] = ", ".join(method for method in response["Allow"].split(", ") if method != "OPTIONS")
     _log(request, response, context)
     return response
 

@@ -32,12 +32,12 @@ class FormPart:
         """Read it: in the charset it names, else in that of the form, if that is known.
 
         Raises:
-            Malformed: A file that is no text.
+            Malformed: A file that is not text.
         """
         label = label_of(self.content_type) or label
         found = decode(self.content, label, in_any_case=True)
         if self.is_file and "\0" in found:
-            raise Malformed(f"The file of the field `{self.name[:64]}` is no text.")
+            raise Malformed(f"The file of the field `{self.name[:64]}` is not text.")
         return found
 
 

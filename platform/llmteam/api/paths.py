@@ -11,7 +11,7 @@ CALLED = (API, "/resume/")
 
 
 @sync_and_async_middleware
-def without_last_slash(get_response: Answer | AsyncAnswer) -> Answer | AsyncAnswer:
+def without_trailing_slash(get_response: Answer | AsyncAnswer) -> Answer | AsyncAnswer:
     """Serve ``/api/v1/runs/`` as ``/api/v1/runs``: answered, and not redirected, as a redirect loses a body."""
     if iscoroutinefunction(get_response):
 

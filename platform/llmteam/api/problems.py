@@ -62,9 +62,6 @@ def answer(error: Exception, context: Mapping[str, Any]) -> Response:
     if known.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request %s failed", REQUEST.get().request_id, exc_info=error)
     headers = _headers(known, error)
-    if isinstance(known, MethodNotAllowed):
-        view = context["view"]  # its headers go before those of the answer; to OPTIONS no view answers
-        view.headers["Allow"] = ", ".join(method for method in view.allowed_methods if method != "OPTIONS")
     return Response(problem(known), status=known.status, content_type=PROBLEM, headers=headers)
 
 

@@ -81,7 +81,7 @@ class Schema(AutoSchema):
         return {**described, "additionalProperties": False} if isinstance(serializer, Strict) else described
 
     def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
-        """Add what the field itself tells, that blanks alone are no text, and that a list has to have something."""
+        """Add what the field itself tells, that blanks alone are not text, and that a list has to have something."""
         super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
         if isinstance(field, serializers.CharField) and isinstance(field.root, Strict):
             cut = field.trim_whitespace and not field.allow_blank

@@ -9,6 +9,7 @@ v1 = [
     path("", include("segments.api.urls")),
     path("", include("runs.api.urls")),
     path("", include("humantasks.api.urls")),
+    path("", include("audit.api.urls")),
 ]
 
 urlpatterns = [

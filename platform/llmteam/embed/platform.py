@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 
+from django.core.exceptions import ImproperlyConfigured
+
+from foundation.scope import unscoped
 from kernel.types import Json
 from runs.engine.host.thread import start_host, stop_host
 from runs.models import Run
@@ -15,9 +18,10 @@ from runs.selectors import get_run
 from runs.services import StartRequest, start_run
 from segments.known_names import known_names_of
 from segments.pooled_validation import validate_pooled
-from segments.services import Saved, save_segment
+from segments.services import SavedSegment, save_segment
 from segments.validation import Validation
 from tenants.models import Tenant
+from tenants.walls.selectors import coverage_of_walls
 
 ACTOR: Final = "program"
 """Actor in the audit."""
@@ -29,11 +33,15 @@ class Platform:
     """A tenant's platform; ``llmteam.embed.connect`` makes one.
 
     Raises:
+        ImproperlyConfigured: Something lets the program's login past the wall between tenants.
         LookupError: There is no such tenant.
     """
 
     def __init__(self, tenant: str) -> None:
-        found = Tenant.objects.filter(slug=tenant).first()
+        if faults := coverage_of_walls().faults():
+            raise ImproperlyConfigured(f"DATABASE_URL cannot be honoured: {'; '.join(faults)}.")
+        with unscoped("a program names its tenant"):
+            found = Tenant.objects.filter(slug=tenant).first()
         if found is None:
             raise LookupError(f"There is no tenant {tenant!r}.")
         self._tenant = found
@@ -42,7 +50,7 @@ class Platform:
         """Judge a segment as saving it would: ``valid``, and ``findings`` with their places."""
         return validate_pooled(self._tenant, segment, known_names_of(self._tenant))
 
-    def save(self, segment_id: str, segment: Json) -> Saved:
+    def save(self, segment_id: str, segment: Json) -> SavedSegment:
         """Make a definition the segment's current revision.
 
         Raises:

@@ -83,6 +83,19 @@ def _is_web_address(written: str) -> bool:
     return usual and url.scheme in {"http", "https"} and bool(url.hostname) and not extra
 
 
+def log_origin(name: str, default: str) -> str:
+    """Read what the names of logs begin with: an address without its scheme.
+
+    Raises:
+        ImproperlyConfigured: It is empty, or has blanks, ``+`` or slashes at its ends.
+    """
+    written = text(name, default)
+    usable = written.isascii() and written.isprintable() and not {*written} & {" ", "+"} and len(written) <= 200
+    if not usable or written.strip("/") != written or not written or "://" in written:
+        raise ImproperlyConfigured(f"{name} is {written!r}; write app.example, or app.example/audit.")
+    return written
+
+
 def mailbox(name: str, default: str) -> str:
     """Read the address of a sender, ``person@host`` or ``Name <person@host>``.
 

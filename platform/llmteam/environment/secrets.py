@@ -8,6 +8,7 @@ from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
 
+from kernel.signed_notes import NoteKeyMalformed, VerifierKey, read_verifier
 from llmteam.environment.values import text, words
 
 LEAST_SECRET: Final = 32
@@ -38,7 +39,7 @@ def secret(name: str, default: str, *, weak_allowed: bool) -> str:
     if (len(value) < LEAST_SECRET or len({*value}) < LEAST_DIFFERENT) and not weak_allowed:
         raise ImproperlyConfigured(
             f"{name} can be guessed: it has {len(value)} characters, {len({*value})} different ones. "
-            f"Set it to 50 random characters; {LEAST_SECRET}, {LEAST_DIFFERENT} of them different, are the least."
+            f"Set it to 50 random characters; {LEAST_SECRET}, {LEAST_DIFFERENT} of them different, are the minimum."
         )
     return value
 
@@ -83,6 +84,56 @@ def keys(name: str, *, derived_from: str) -> dict[str, bytes]:
     if not derived_from:
         raise ImproperlyConfigured(f"{name} is not set. Set it to 1: and the base64 of 32 random bytes.")
     return {"development": hashlib.sha256(b"secrets at rest|" + derived_from.encode()).digest()}
+
+
+def key(name: str, *, needed: bool) -> bytes:
+    """Read a key of 32 bytes, as base64; empty where it is not set and not needed.
+
+    Raises:
+        ImproperlyConfigured: It is needed and not set, or is no such key.
+    """
+    written = text(name, "")
+    found = _decoded(written)
+    if len(found) != 32 and (written or needed):
+        raise ImproperlyConfigured(f"{name} is no key. Set it to the base64 of 32 random bytes.")
+    return found
+
+
+def old_keys(name: str) -> list[bytes]:
+    """Read a comma-separated list of keys of 32 bytes, each as base64.
+
+    Raises:
+        ImproperlyConfigured: An entry is no such key.
+    """
+    found = [_decoded(entry) for entry in words(name)]
+    if any(len(one) != 32 for one in found):
+        raise ImproperlyConfigured(f"{name} must be keys separated by commas, each the base64 of 32 random bytes.")
+    return found
+
+
+def _decoded(written: str) -> bytes:
+    try:
+        return base64.b64decode(written, validate=True)
+    except ValueError:
+        return b""
+
+
+def verifier_keys(name: str) -> list[VerifierKey]:
+    """Read a comma-separated list of keys that verify signed notes, ``name+id+base64``.
+
+    Raises:
+        ImproperlyConfigured: An entry is no such key, or one comes twice.
+    """
+    found: list[VerifierKey] = []
+    for entry in words(name):
+        try:
+            key = read_verifier(entry)
+        except NoteKeyMalformed as error:
+            raise ImproperlyConfigured(f"{name} has the entry {entry!r}. {error}") from None
+        if any((key.name, key.key_id) == (other.name, other.key_id) for other in found):
+            raise ImproperlyConfigured(f"{name} has the key {entry!r} twice.")
+        found.append(key)
+    return found
 
 
 def certificates(name: str) -> str:

@@ -98,7 +98,8 @@ def _options(name: str, query: str, *, known: Mapping[str, tuple[str, ...]]) -> 
         values = known.get(option)
         if values is None:
             raise ImproperlyConfigured(
-                f"{name} has the option {option!r}, which is not honoured; there are: {', '.join(known) or 'none'}."
+                f"{name} has the option {option!r}, which is not supported; supported are: "
+                f"{', '.join(known) or 'none'}."
             )
         if values and value not in values:
             raise ImproperlyConfigured(f"{name} has {option}={value}; write one of: {', '.join(values)}.")

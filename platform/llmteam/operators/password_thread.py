@@ -14,11 +14,11 @@ LOGINS: Final = RequestThreads(1, name="login")
 """One: a second would take the processor from everybody, to the gain of those who guess."""
 
 
-class Busy(Exception):
+class PasswordThreadBusy(Exception):
     """Too many passwords wait to be judged."""
 
 
-class Places:
+class PasswordQueue:
     """The places of those who wait, few of them for one address. Used on the event loop only."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Places:
             Busy: There is none, or none for this address.
         """
         if self._taken.total() >= MAX_WAITING or self._taken[share] >= MAX_WAITING_PER_ADDRESS:
-            raise Busy
+            raise PasswordThreadBusy
         self._taken[share] += 1
         try:
             yield

@@ -1,5 +1,6 @@
 """One HTTP connection, bounded in size and time before the application hears of a request."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from twisted.internet.interfaces import IDelayedCall
@@ -10,6 +11,7 @@ from twisted.web.http import HTTPChannel
 from kernel.errors import LlmteamError
 from llmteam.api.content import MAX_BODY_BYTES
 from llmteam.web.connections import address_of
+from llmteam.web.early_refusals import early_refusal
 from llmteam.web.metrics import REQUESTS_CUT
 from llmteam.web.refusals import HeadersTooLarge, RequestTimedOut, body_too_large, malformed, written
 
@@ -58,11 +60,15 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]  # Twisted's types are 
         self.refuse(_headers_too_large(), "headers_too_large")
 
     def allHeadersReceived(self) -> None:  # noqa: N802 - Twisted's name
-        """Refuse a body by its declared length before any of it is read, or give it its time."""
+        """Refuse a body by its declared length or its sender before any of it is read, or give it its time."""
         if self.length is not None and self.length > MAX_BODY_BYTES:
             self.refuse(body_too_large(), "body_too_large")
             return
         if self.length != 0:
+            found = early_refusal(self._headers(), self._path.decode("latin-1"))
+            if found is not None:
+                self.refuse(found[0], "too_many_requests", found[1])
+                return
             self._expect_within(self.factory.body_seconds, "body")
         super().allHeadersReceived()
 
@@ -83,7 +89,7 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]  # Twisted's types are 
         self.factory.connections.give_back(address_of(self.transport.getPeer()))
         super().connectionLost(reason)
 
-    def refuse(self, error: LlmteamError, reason: str) -> None:
+    def refuse(self, error: LlmteamError, reason: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         """Answer with a problem, read no further, and close the connection."""
         if self._is_refused:
             return
@@ -91,7 +97,11 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc]  # Twisted's types are 
         self._forget_deadline()
         self.setTimeout(None)
         REQUESTS_CUT.labels(reason).inc()
-        refuse_on(self.transport, error)
+        refuse_on(self.transport, error, headers)
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        found = self.requests[-1].requestHeaders.getAllRawHeaders()
+        return [(name.lower(), value) for name, values in found for value in values]
 
     def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802 - Twisted's name
         is_too_large = self._receivedHeaderSize > HEADER_BYTES or self._receivedHeaderCount > HEADERS
@@ -125,11 +135,11 @@ class RefusedConnection(Protocol):  # type: ignore[misc]  # as above
         refuse_on(self.transport, self._error)
 
 
-def refuse_on(transport: Any, error: LlmteamError) -> None:
+def refuse_on(transport: Any, error: LlmteamError, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
     """Write a refusal, stop reading, and end the connection once the other side has had time to read it."""
     from twisted.internet import reactor  # noqa: PLC0415 - Daphne has installed it by now, not before
 
-    transport.write(written(error))
+    transport.write(written(error, headers))
     transport.pauseProducing()
     transport.loseWriteConnection()
     reactor.callLater(LINGER_SECONDS, transport.abortConnection)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -18,7 +19,19 @@ DEGRADED: Final = "degraded"
 """The state of a part that is away and without which requests are served still."""
 
 Body = Mapping[str, Any]
-Parts = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class PartStates:
+    """Findings of one look at the parts.
+
+    Attributes:
+        parts: Of each part ``ok`` or what it is instead.
+        figures: Numbers that are told beside them.
+    """
+
+    parts: Mapping[str, str]
+    figures: Mapping[str, int] = field(default_factory=dict)
 
 
 class Readiness:
@@ -28,25 +41,25 @@ class Readiness:
         check_parts: Blocks; tells of each part ``ok`` or what it is instead.
     """
 
-    def __init__(self, check_parts: Callable[[], Parts]) -> None:
+    def __init__(self, check_parts: Callable[[], PartStates]) -> None:
         self._check_parts = check_parts
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="readiness")
-        self._look: asyncio.Future[Parts] | None = None
+        self._look: asyncio.Future[PartStates] | None = None
         self._looked_at = 0.0
 
     async def answer(self) -> tuple[int, Body]:
         """Answer 200 when all parts are there, or there is a way without those that are not; else 503 and which."""
         try:
             async with asyncio.timeout(READY_SECONDS):
-                parts = await asyncio.shield(self._present_look())
+                found = await asyncio.shield(self._present_look())
         except TimeoutError:
             return HTTPStatus.SERVICE_UNAVAILABLE, {"status": "unavailable", "parts": {"readiness": "silent"}}
-        states = {*parts.values()}
+        states, told = {*found.parts.values()}, {"parts": found.parts, **found.figures}
         if states - {"ok", DEGRADED}:
-            return HTTPStatus.SERVICE_UNAVAILABLE, {"status": "unavailable", "parts": parts}
-        return HTTPStatus.OK, {"status": DEGRADED if DEGRADED in states else "ok", "parts": parts}
+            return HTTPStatus.SERVICE_UNAVAILABLE, {"status": "unavailable", **told}
+        return HTTPStatus.OK, {"status": DEGRADED if DEGRADED in states else "ok", **told}
 
-    def _present_look(self) -> asyncio.Future[Parts]:
+    def _present_look(self) -> asyncio.Future[PartStates]:
         loop = asyncio.get_running_loop()
         is_old = self._look is None or (self._look.done() and loop.time() - self._looked_at > FRESH_SECONDS)
         if self._look is None or is_old:
@@ -55,7 +68,7 @@ class Readiness:
         return self._look
 
 
-def with_probes(application: Application, check_parts: Callable[[], Parts]) -> Application:
+def with_probes(application: Application, check_parts: Callable[[], PartStates]) -> Application:
     """Answer the two probes, and pass everything else on."""
     readiness = Readiness(check_parts)
 

@@ -1,138 +1,194 @@
-"""Requests a minute by share: counted in Redis for all web processes together, in this process while Redis is away."""
+"""Requests a minute by owner: counted in Redis for all web processes together, in this process while Redis is away."""
 
 import asyncio
 import math
 import time
-from functools import lru_cache
-from typing import Final
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Protocol
 
 from django.conf import settings
-from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
-from limits.aio.strategies import FixedWindowRateLimiter
 
-from kernel.admission import Share
 from kernel.bounded_cache import BoundedCache
-from kernel.errors import LimitReached
+from kernel.errors import LimitReached, limit_facts
 from runs.bus.shared_state import SharedState, SharedStateAway
+from runs.limits.request_counts import PREFIX, REQUESTS_PER_MINUTE, WINDOW_SECONDS, key_of_requests
 
-PREFIX: Final = "llmteam"
 BLOCKS_A_MINUTE: Final = 300
-"""A process takes the 300th part of a share's minute at once, so that most requests ask nobody."""
+"""A process takes the 300th part of an owner's minute at once, so that most requests ask nobody."""
 BLOCK_SECONDS: Final = 5.0
-"""Time for which a share that was taken and not used is kept; then it lapses."""
+"""Time for which a part that was taken and not used is kept; then it lapses."""
 REFUSED_SECONDS: Final = 1.0
 """Time for which a refusal is told again without asking."""
-MAX_SHARES: Final = 10_000
+MAX_OWNERS: Final = 10_000
+NEVER: Final = 0.0
 
 
 class TooManyRequestsAMinute(LimitReached):
-    """The share's requests of this minute are used up."""
+    """The owner's requests of this minute are used up."""
 
     code = "TOO_MANY_REQUESTS"
     title = "Too many requests in a minute"
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Requests a minute of one owner.
+
+    Attributes:
+        owner: Whose they are.
+        most: How many.
+        whose: Who it is, for people.
+    """
+
+    owner: str
+    most: int
+    whose: str = "tenant"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An owner's minute as this process knows it: its bound, what is left of it, in how many seconds it begins anew."""
+
+    most: int
+    remaining: int
+    seconds: int
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Write the fields of draft-ietf-httpapi-ratelimit-headers-10."""
+        policy = f'"{REQUESTS_PER_MINUTE}";q={self.most};w={WINDOW_SECONDS}'
+        limit = f'"{REQUESTS_PER_MINUTE}";r={self.remaining};t={self.seconds}'
+        return [(b"RateLimit-Policy", policy.encode()), (b"RateLimit", limit.encode())]
+
+
+class _Counts(Protocol):
+    """Counts by key, each for a time from its first."""
+
+    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Add to a count and return it."""
+
+    async def get_expiry(self, key: str) -> float:
+        """Tell when it ends."""
+
+
 class _Block:
-    """Block of requests that a share may still send without asking Redis."""
+    """Block of requests that an owner may still send without asking Redis."""
 
     def __init__(self) -> None:
         self.left = 0
-        self.until = 0.0
-        self.refused_until = 0.0
-        self.free_at = 0.0
+        self.until = NEVER
+        self.refused_until = NEVER
+        self.counted = 0
+        self.resets_at = NEVER
         self.asking = asyncio.Lock()
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether a refusal is still fresh."""
+        return self.refused_until > time.monotonic()
 
 
 class RequestRates:
-    """Counts requests against a fixed window of a minute for each share."""
+    """Counts requests against a fixed window of a minute for each owner."""
 
-    def __init__(self, *, per_tenant: int, per_address: int) -> None:
-        self._per_tenant = per_tenant
-        self._per_address = per_address
+    def __init__(self) -> None:
         self._state = SharedState("request_rate")
-        self._shared = FixedWindowRateLimiter(
-            RedisStorage(
-                settings.REDIS_URL,
-                implementation="redispy",
-                key_prefix=PREFIX,
-                connection_pool=self._state.pool,  # type: ignore[arg-type]  # typed without what it documents
-            )
+        self._shared = RedisStorage(
+            settings.REDIS_URL,
+            implementation="redispy",
+            key_prefix=PREFIX,
+            connection_pool=self._state.pool,  # type: ignore[arg-type]  # typed without what it documents
         )
-        self._local = FixedWindowRateLimiter(MemoryStorage())
-        self._blocks: BoundedCache[Share, _Block] = BoundedCache(MAX_SHARES)
+        self._local = MemoryStorage()
+        self._blocks: BoundedCache[str, _Block] = BoundedCache(MAX_OWNERS)
 
-    async def take(self, share: Share) -> None:
+    async def take(self, quota: Quota) -> None:
         """Count one request.
 
         Raises:
             TooManyRequestsAMinute: It is one too many.
         """
-        block = self._block(share)
-        if not self._take_from(block):
+        await self.count(quota)
+        if self._block(quota).is_refused:
+            raise self.refusal(quota)
+
+    async def count(self, quota: Quota) -> None:
+        """Count one request that is served whatever its owner's minute says."""
+        block = self._block(quota)
+        if not _take_from(block):
             async with block.asking:
-                if not self._take_from(block):
-                    await self._refill(block, share)
-                    block.left -= 1
-        if block.refused_until > time.monotonic():
-            raise self._refusal(share, block)
+                if not _take_from(block):
+                    await self._refill(block, quota)
 
-    def move(self, before: Share, after: Share) -> None:
-        """Count a request that was taken for one share for another; it is not refused any more."""
-        self._block(before).left += 1
-        self._block(after).left -= 1
+    def give_back(self, quota: Quota) -> None:
+        """Take back what was counted for an owner that it turned out not to be."""
+        self._block(quota).left += 1
 
-    def _block(self, share: Share) -> _Block:
-        block = self._blocks.get(share)
-        if block is None:
-            block = _Block()
-            self._blocks.put(share, block)
-        return block
+    def standing(self, quota: Quota) -> Standing:
+        """Tell how an owner stands."""
+        block = self._block(quota)
+        seconds = math.ceil(block.resets_at - time.time())
+        if block.is_refused:
+            return Standing(quota.most, 0, max(1, seconds))
+        if seconds <= 0:
+            return Standing(quota.most, quota.most, WINDOW_SECONDS)
+        left = quota.most - block.counted + max(0, block.left)
+        return Standing(quota.most, min(quota.most, max(0, left)), seconds)
 
-    def _take_from(self, block: _Block) -> bool:
-        """Whether nobody has to be asked: something is left, or a refusal is still fresh."""
-        now = time.monotonic()
-        if block.refused_until > now:
-            return True
-        if block.left > 0 and block.until > now:
-            block.left -= 1
-            return True
-        return False
-
-    async def _refill(self, block: _Block, share: Share) -> None:
-        per_minute = self._per_address if share.tenant_id is None else self._per_tenant
-        cost, debt = max(1, per_minute // BLOCKS_A_MINUTE), max(0, -block.left)
-        block.left += debt
-        free_at = await self._hit(_limit(per_minute), str(share), cost + debt)
-        now = time.monotonic()
-        if free_at is None:
-            block.left, block.until = cost + min(0, block.left), now + BLOCK_SECONDS
-        else:
-            block.left, block.refused_until, block.free_at = 0, now + REFUSED_SECONDS, free_at
-
-    async def _hit(self, limit: RateLimitItem, share: str, cost: int) -> float | None:
-        """Count several requests; return when there is room again if there is none now."""
-        try:
-            return await self._state.ask(lambda: _hit(self._shared, limit, share, cost))
-        except SharedStateAway:
-            return await _hit(self._local, limit, share, cost)
-
-    def _refusal(self, share: Share, block: _Block) -> TooManyRequestsAMinute:
-        most, whose = (self._per_address, "address") if share.tenant_id is None else (self._per_tenant, "tenant")
-        seconds = max(1, math.ceil(block.free_at - time.time()))
+    def refusal(self, quota: Quota) -> TooManyRequestsAMinute:
+        """Make the refusal of what is over an owner's minute."""
+        most, seconds = quota.most, self.standing(quota).seconds
+        resets_at = datetime.fromtimestamp(math.ceil(time.time()) + seconds, UTC)
+        facts = limit_facts(REQUESTS_PER_MINUTE, unit="requests", used=most, cap=most, resets_at=resets_at)
         return TooManyRequestsAMinute(
-            f"One {whose} may send {most} requests a minute; there is room again in {seconds} s.",
-            extra={"limit": most, "retry_after": seconds},
+            f"One {quota.whose} may send {most} requests a minute; there is room again in {seconds} s.",
+            extra={**facts, "retry_after": seconds},
         )
 
+    def is_refused(self, quota: Quota) -> bool:
+        """Whether the owner was refused a moment ago; asks nobody."""
+        return self._block(quota).is_refused
 
-async def _hit(limiter: FixedWindowRateLimiter, limit: RateLimitItem, share: str, cost: int) -> float | None:
-    if await limiter.hit(limit, share, cost=cost):
-        return None
-    window = await limiter.get_window_stats(limit, share)
-    return window.reset_time
+    def _block(self, quota: Quota) -> _Block:
+        block = self._blocks.get(quota.owner)
+        if block is None:
+            block = _Block()
+            self._blocks.put(quota.owner, block)
+        return block
+
+    async def _refill(self, block: _Block, quota: Quota) -> None:
+        """Take a block, and one request of it; or note that there is none."""
+        cost = max(1, quota.most // BLOCKS_A_MINUTE)
+        counted = await self._add(block, key_of_requests(quota.owner), cost)
+        granted = min(cost, quota.most - (counted - cost))
+        now = time.monotonic()
+        block.counted = min(counted, quota.most)
+        if granted > 0:
+            block.left, block.until, block.refused_until = granted - 1, now + BLOCK_SECONDS, NEVER
+        else:
+            block.left, block.refused_until = 0, now + REFUSED_SECONDS
+
+    async def _add(self, block: _Block, key: str, cost: int) -> int:
+        """Count several requests in Redis, or here; return how many there were in this window."""
+
+        async def counted(counts: _Counts) -> int:
+            count = await counts.incr(key, WINDOW_SECONDS, amount=cost)
+            if count == cost or block.resets_at <= time.time():
+                block.resets_at = await counts.get_expiry(key)
+            return count
+
+        try:
+            return await self._state.ask(lambda: counted(self._shared))
+        except SharedStateAway:
+            return await counted(self._local)
 
 
-@lru_cache(maxsize=8)
-def _limit(per_minute: int) -> RateLimitItem:
-    return RateLimitItemPerMinute(per_minute, namespace="requests")
+def _take_from(block: _Block) -> bool:
+    """Whether nobody has to be asked: something is left, or a refusal is still fresh."""
+    if block.is_refused:
+        return True
+    if block.left > 0 and block.until > time.monotonic():
+        block.left -= 1
+        return True
+    return False

@@ -1,5 +1,6 @@
 """Refusals written to a connection before there is a request that the application could answer."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
@@ -52,8 +53,8 @@ def malformed() -> Malformed:
     return Malformed("What was sent is no HTTP/1.1 request.")
 
 
-def written(error: LlmteamError) -> bytes:
-    """Write a whole HTTP/1.1 answer after which the connection is closed."""
+def written(error: LlmteamError, headers: Iterable[tuple[bytes, bytes]] = ()) -> bytes:
+    """Write a whole HTTP/1.1 answer after which the connection is closed, with some further headers."""
     body = orjson.dumps(problem(error))
     lines = [
         f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
@@ -63,4 +64,5 @@ def written(error: LlmteamError) -> bytes:
     ]
     if "retry_after" in error.extra:
         lines.append(f"Retry-After: {error.extra['retry_after']}")
+    lines += [f"{name.decode()}: {value.decode()}" for name, value in headers]
     return "\r\n".join([*lines, "", ""]).encode("ascii") + body

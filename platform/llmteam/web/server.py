@@ -12,6 +12,7 @@ from django.conf import settings
 from twisted.internet import reactor
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Protocol
+from twisted.web.http import NO_BODY_CODES, NO_CONTENT
 
 from llmteam.api.content import MAX_BODY_BYTES
 from llmteam.preflight import stop_where_database_refuses, stop_where_redis_refuses, stop_where_wrong
@@ -27,6 +28,7 @@ WEBSOCKET_MESSAGE_BYTES: Final = 4_096
 """Our WebSockets take no messages; whoever sends one is told so."""
 BACKLOG: Final = 1_024
 """Connections the system keeps until they are taken; one that finds no room there is tried again a second later."""
+LENGTH: Final = b"content-length"
 
 
 class BoundedRequest(WebRequest):  # type: ignore[misc]  # daphne has no types
@@ -38,9 +40,18 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]  # daphne has no types
         self._body_bytes = 0
 
     def handle_reply(self, message: dict[str, Any]) -> None:
-        """Answer; a process that stops takes no more requests on the connection."""
+        """Answer; a process that stops takes no more requests on the connection.
+
+        An answer that has no body gets none, in however many pieces it comes: Daphne would write all but the first, and
+        the caller, or a proxy that keeps the connection for others, would take that for the next answer.
+        """
         if self.server.calm_stop.is_stopping and self.channel is not None:
             self.channel.persistent = False
+        if message["type"] == "http.response.start" and message["status"] == NO_CONTENT:
+            headers = [(name, value) for name, value in message["headers"] if name.lower() != LENGTH]
+            message = {**message, "headers": headers}
+        elif message["type"] == "http.response.body" and (self.method == b"HEAD" or self.code in NO_BODY_CODES):
+            message = {**message, "body": b""}
         super().handle_reply(message)
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
@@ -142,14 +153,16 @@ class BoundedServer(Server):  # type: ignore[misc]  # daphne has no types
 
     def run(self) -> None:
         """Serve until told to stop, and say so. Ends before it has begun where a setting cannot be honoured."""
-        from runs.runtime import the_runtime  # noqa: PLC0415 - the command is read before Django has loaded the models
+        from runs.runtime import current_runtime  # noqa: PLC0415 - the command is read before Django has loaded the models
+        from tenants.access.key_uses import writing_uses  # noqa: PLC0415 - as above
 
         log.info("web process starts")
-        stop_where_wrong(the_runtime)
+        stop_where_wrong(current_runtime)
         stop_where_database_refuses("DATABASE_URL", settings.DATABASES["default"])
         stop_where_redis_refuses(settings.REDIS_URL)
         reactor.callWhenRunning(self.calm_stop.wait_for_signal)
-        super().run()
+        with writing_uses():
+            super().run()
         log.info("web process has stopped")
 
     def listen_success(self, port: Any) -> None:

@@ -43,7 +43,7 @@ class CalmStop:
 
     def begin(self) -> None:
         """Close the doors, wake who waits, and look out for the last answer."""
-        from runs.events.hub import the_hub  # noqa: PLC0415 - the command is read before Django has loaded the models
+        from runs.events.hub import current_hub  # noqa: PLC0415 - the command is read before Django has loaded the models
 
         if self.is_stopping:
             reactor.stop()
@@ -54,7 +54,7 @@ class CalmStop:
             while select.select([port], [], [], 0)[0]:
                 port.doRead()  # whoever the system has let in already is served
             port.stopListening()
-        the_hub().close()
+        current_hub().close()
         self._ends_at = time.monotonic() + settings.WEB_GRACE_SECONDS
         reactor.callLater(LAST_REQUESTS_SECONDS, self._look)
 

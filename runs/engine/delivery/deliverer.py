@@ -16,9 +16,10 @@ from kernel.tasks import end_tasks
 from runs.callbacks.payload import DeliveredFact, write_body
 from runs.callbacks.schedule import MAX_TRIES, DeliveryVerdict, verdict_of
 from runs.engine.delivery.sending import DeliverySender, SentDelivery
-from runs.engine.store import deliveries
+from runs.engine.store import deliveries, delivery_claims
 from runs.engine.store.connection import Database, transaction
-from runs.engine.store.deliveries import ClaimedDelivery, DeliveryClaim, Settled
+from runs.engine.store.deliveries import ClaimedDelivery, SettledDelivery
+from runs.engine.store.delivery_claims import DeliveryClaim
 from runs.engine.store.threads import DatabaseThreads
 from runs.models import DeliveryStatus
 
@@ -49,7 +50,7 @@ class Deliverer:
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
         self._sending: dict[asyncio.Task[None], tuple[UUID, str]] = {}
-        self._settled: list[Settled] = []
+        self._settled: list[SettledDelivery] = []
         self._database = DatabaseThreads("deliverer")
 
     def start(self) -> None:
@@ -147,7 +148,9 @@ def _take(
 ) -> tuple[DeliveryClaim, list[tuple[ClaimedDelivery, str]]]:
     """Claim what is due, and keep the body of what is sent for the first time."""
     with transaction(connection):
-        claim = deliveries.claim(connection, busy=busy, room=room, per_target=PER_TARGET, lease_seconds=lease_seconds)
+        claim = delivery_claims.claim(
+            connection, busy=busy, room=room, per_target=PER_TARGET, lease_seconds=lease_seconds
+        )
         taken = deliveries.read(connection, claim.taken) if claim.taken else []
         begun = [(one, one.body or _body_of(one)) for one in taken]
         deliveries.write_bodies(connection, [(one.delivery_id, body) for one, body in begun if not one.body])
@@ -155,6 +158,8 @@ def _take(
 
 
 def _body_of(delivery: ClaimedDelivery) -> str:
+    if delivery.run_id is None:
+        raise TypeError("what is told of no run is inserted with its body")
     return write_body(
         DeliveredFact(
             run_id=delivery.run_id,
@@ -171,8 +176,8 @@ def _body_of(delivery: ClaimedDelivery) -> str:
     )
 
 
-def _settled(delivery: ClaimedDelivery, tried: SentDelivery, verdict: DeliveryVerdict) -> Settled:
-    return Settled(
+def _settled(delivery: ClaimedDelivery, tried: SentDelivery, verdict: DeliveryVerdict) -> SettledDelivery:
+    return SettledDelivery(
         delivery_id=delivery.delivery_id,
         number=delivery.number,
         status=verdict.status,
@@ -185,8 +190,8 @@ def _settled(delivery: ClaimedDelivery, tried: SentDelivery, verdict: DeliveryVe
     )
 
 
-def _given_up(delivery: ClaimedDelivery) -> Settled:
-    return Settled(
+def _given_up(delivery: ClaimedDelivery) -> SettledDelivery:
+    return SettledDelivery(
         delivery_id=delivery.delivery_id,
         number=delivery.number,
         status=DeliveryStatus.EXHAUSTED,

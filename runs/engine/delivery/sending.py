@@ -12,19 +12,19 @@ import httpx
 
 from kernel.bounded_cache import BoundedCache
 from kernel.clock import utc_now
-from kernel.crypto import CannotOpen
+from kernel.crypto import SealBroken
 from kernel.egress import BodyUnreadable, ConnectionFailed, DeadlineExceeded, EgressClient, Policy, open_client
 from kernel.errors import LlmteamError
 from runs.callbacks.address import check_address
 from runs.callbacks.redaction import MAX_READ, excerpt, secrets_in
-from runs.callbacks.schedule import CLEARED, DeliveryAnswer
+from runs.callbacks.schedule import CLEARED, ENDPOINT_DISABLED, DeliveryAnswer
 from runs.callbacks.sealing import Address, open_address
 from runs.callbacks.signing import signed_headers
 from runs.engine.store.deliveries import ClaimedDelivery
-from runs.models import DeliveryTarget, NotificationTarget, RunCallback
+from runs.models import DeliveryTarget, NotificationTarget, RunCallback, WebhookEndpoint
 from runs.step_api.retry_after import retry_after_seconds
 from tenants.callback_signing.secrets import signing_secrets
-from tenants.connections.policy import policy_of
+from tenants.connections.egress_policy import egress_policy_of
 from tenants.models import CallbackSecret, Tenant
 
 log = logging.getLogger(__name__)
@@ -57,16 +57,17 @@ class DeliverySender:
         """Send a body once. Whatever goes wrong is part of what is returned."""
         at, began = utc_now(), time.monotonic()
         if not delivery.address:
-            return SentDelivery(DeliveryAnswer(error_code=CLEARED), at, 0, "")
-        policy = policy_of(Tenant(id=delivery.tenant_id, egress_allow_hosts=delivery.allow_hosts))
+            code = CLEARED if delivery.endpoint_id is None else ENDPOINT_DISABLED
+            return SentDelivery(DeliveryAnswer(error_code=code), at, 0, "")
+        policy = egress_policy_of(Tenant(id=delivery.tenant_id, egress_allow_hosts=delivery.allow_hosts))
         response = ""
         try:
             address = open_address(_row_of(delivery))
             headers = {**dict(address.headers), **_our_headers(delivery, body, at)}
             client = await self._client(delivery.tenant_id, policy)
             answer, response = await self._post(client, address, headers, body, policy)
-        except CannotOpen as error:
-            log.warning("the callback of run %s cannot be sent: %s", delivery.run_id, error)
+        except SealBroken as error:
+            log.warning("the delivery %s cannot be sent: %s", delivery.delivery_id, error)
             answer = DeliveryAnswer(error_code=UNREADABLE)
         except LlmteamError as error:
             status = _status_of(error)
@@ -115,30 +116,34 @@ def _status_of(error: LlmteamError) -> int | None:
     return error.answered_with if isinstance(error, BodyUnreadable | ConnectionFailed | DeadlineExceeded) else None
 
 
-def _row_of(delivery: ClaimedDelivery) -> RunCallback | NotificationTarget:
+def _row_of(delivery: ClaimedDelivery) -> RunCallback | NotificationTarget | WebhookEndpoint:
     """Give the row whose address a delivery goes to: it is sealed for that place."""
+    if delivery.target == DeliveryTarget.ENDPOINT:
+        return WebhookEndpoint(id=delivery.endpoint_id, tenant_id=delivery.tenant_id, address=delivery.address)
     if delivery.target == DeliveryTarget.TENANT:
         return NotificationTarget(tenant_id=delivery.tenant_id, address=delivery.address)
-    return RunCallback(run_id=delivery.run_id, tenant_id=delivery.tenant_id, address=delivery.address)
+    return RunCallback(pk=delivery.run_id, tenant_id=delivery.tenant_id, address=delivery.address)
 
 
 def _our_headers(delivery: ClaimedDelivery, body: str, at: datetime) -> dict[str, str]:
     """Write what the platform adds.
 
     Raises:
-        CannotOpen: The tenant's secret cannot be opened, or is gone.
+        SealBroken: The secret cannot be opened, or is gone.
     """
     if delivery.secret is None or delivery.secret_created_at is None:
-        raise CannotOpen("the tenant has no callback secret")
-    row = CallbackSecret(
-        tenant_id=delivery.tenant_id,
-        secret=delivery.secret,
-        secret_before=delivery.secret_before or "",
-        created_at=delivery.secret_created_at,
-    )
-    secrets = signing_secrets(row, now=at)
+        raise SealBroken("there is no secret to sign with")
+    secrets = signing_secrets(_signer_of(delivery), made_at=delivery.secret_created_at, now=at)
     signed = signed_headers(webhook_id=delivery.webhook_id, at=at, body=body, secrets=secrets)
     return {"content-type": "application/json", **signed}
+
+
+def _signer_of(delivery: ClaimedDelivery) -> CallbackSecret | WebhookEndpoint:
+    """Give the row whose secrets sign a delivery: an endpoint's own, or the tenant's."""
+    sealed = {"secret": delivery.secret or "", "secret_before": delivery.secret_before or ""}
+    if delivery.target == DeliveryTarget.ENDPOINT:
+        return WebhookEndpoint(id=delivery.endpoint_id, tenant_id=delivery.tenant_id, **sealed)
+    return CallbackSecret(tenant_id=delivery.tenant_id, **sealed)
 
 
 async def _beginning(response: httpx.Response) -> bytes:

@@ -6,9 +6,9 @@ from typing import Any
 from celery import bootsteps
 from django.conf import settings
 
-from kernel.process_memory import be_frugal, spare_collector
+from kernel.process_memory import freeze_loaded_objects, limit_malloc_caching
 from kernel.turns.interpreter import take_short_turns
-from runs.engine.host.exposition import Exposition
+from runs.engine.host.metrics_server import MetricsServer
 from runs.engine.host.thread import start_host, stop_host
 
 log = logging.getLogger(__name__)
@@ -28,20 +28,20 @@ class EngineStep(bootsteps.StartStopStep):
 
     def __init__(self, parent: Any, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)
-        self._exposition = Exposition()
+        self._exposition = MetricsServer()
 
     def start(self, worker: Any) -> None:
         """Start the host."""
         log.info("worker %s starts", worker.hostname)
-        be_frugal()
+        limit_malloc_caching()
         take_short_turns()
-        spare_collector(*COLLECTOR_THRESHOLDS)
+        freeze_loaded_objects(*COLLECTOR_THRESHOLDS)
         self._exposition.start()
         start_host(worker.hostname)
 
     def stop(self, worker: Any) -> None:
         """Stop the host; waits for its runs as long as the grace allows."""
-        log.info("worker %s stops: it claims nothing more and gives its runs away", worker.hostname)
+        log.info("worker %s stops: it claims no more runs and releases its own", worker.hostname)
         stop_host(timeout_seconds=settings.WORKER_GRACE_SECONDS + AFTER_GRACE_SECONDS)
         self._exposition.stop()
         log.info("worker %s has stopped", worker.hostname)

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from kernel.log_fields import note
 from kernel.tasks import end_tasks
+from kernel.turns.turn_order import TurnOrder
 from runs.bus.doorbell import ring_now
 from runs.engine.errors import HostLost
 from runs.engine.host.inbox import listen_for_signals
@@ -22,7 +23,9 @@ from runs.engine.memory.budget import MIB, MemoryBudget
 from runs.engine.memory.returning import return_memory_forever
 from runs.engine.run.runner import Runner
 from runs.engine.services import AWAY, HostServices
-from runs.engine.store.claims import Claimed, claim_runs, disown_unknown
+from runs.engine.store.claimed import Claimed
+from runs.engine.store.claims import Claim, claim_runs, disown_unknown
+from runs.engine.store.shares import ClaimingHost, MemoryRoom
 from runs.engine.store.threads import DatabaseThreads
 from runs.metrics import CLAIMS_HELD_BACK, RUNS_OWNED
 from runs.steps.registry import installed_registry
@@ -33,6 +36,15 @@ TICK_SECONDS = 0.25
 AFTER_GRACE_SECONDS = 5.0
 DOUBT_SECONDS = 30.0
 """Time after a claim without an answer in which it may still take effect; the database's timeouts are shorter."""
+REFUSED_SECONDS = 0.02
+"""Longest pause before a claim that was refused, as another host claimed just then, is tried again."""
+MOST_RUNS = 256
+"""Runs claimed at once: other hosts wait while a claim lasts, and the event loop while they begin."""
+FEW_RUNS, FEW_PART = 16, 8
+REST = 2.0
+MOST_REST_SECONDS = 0.1
+"""After a claim that brought few runs, fewer than 16 or an eighth of what the host executes at most, the next one comes
+no sooner than after so many times as long, or this time: the more tenants have work, the more it costs."""
 SUSPECT_PATIENCE_SECONDS = 5.0
 """Time a run that may kill its host waits for one that is idle, before a host gives everything else up for it."""
 
@@ -60,6 +72,9 @@ class Host:
         # Of its own: claims never stand behind what runs ask.
         self._database = DatabaseThreads("claims")
         self._memory = MemoryBudget(settings.WORKER_MEMORY_MIB * MIB, self.runners.values)
+        self._turns = TurnOrder()
+        self._is_refused = False
+        self._rest_until = 0.0
         self._last_tick = time.monotonic()
         self._is_sure = False
         self._in_doubt_until = 0.0
@@ -171,6 +186,7 @@ class Host:
                     await self._sweep()
                     if self._sweeper.looks_again:
                         next_sweep = min(next_sweep, time.monotonic() + SECOND_LOOK_SECONDS)
+                self._is_refused = False
                 claimed = await self._claim(also_when_full=is_sweep)
             except HostLost:
                 log.warning("the lease is over; nothing is claimed until it is renewed")
@@ -180,7 +196,12 @@ class Host:
                 self._in_doubt_until = time.monotonic() + DOUBT_SECONDS
                 self._sweeper.failed()
             if not claimed:
-                await self._wait_for_bell(next_sweep - time.monotonic())
+                pause = next_sweep - time.monotonic()
+                if self._is_refused:
+                    pause = min(pause, REFUSED_SECONDS * random.random())  # noqa: S311 - spreads the hosts
+                await self._wait_for_bell(pause)
+            # Last: nothing may be waited for between the look whether to stop and the bell that says so.
+            await asyncio.sleep(max(0.0, self._rest_until - time.monotonic()))
 
     async def _wait_for_bell(self, seconds: float) -> None:
         try:
@@ -206,22 +227,29 @@ class Host:
     async def _claim(self, *, also_when_full: bool) -> int:
         is_alone = self._is_alone()
         memory = self._memory.room()
-        room = 0 if is_alone else min(memory.runs, int(settings.WORKER_CAPACITY) - len(self.runners))
+        most = MOST_RUNS if memory.size is not None else memory.sure
+        room = 0 if is_alone else min(most, int(settings.WORKER_CAPACITY) - len(self.runners))
         if self.worker_id is None or not self._is_sure or (room <= 0 and not also_when_full):
             return 0
         CLAIMS_HELD_BACK.inc(bool(memory.without))
-        if not memory.runs:
+        if not memory.sure:
             return 0
-        claim = partial(claim_runs, worker_id=self.worker_id, without=memory.without)
-        claimed: list[Claimed] = []
+        bytes_left = None if memory.size is None else MemoryRoom(memory.sure, memory.size)
+        host = ClaimingHost(self.worker_id, most_of_one=most_of_one(), memory=bytes_left, order=self._turns)
+        ask = partial(claim_runs, host=host, without=memory.without)
+        claim, began = Claim([], is_refused=False), time.monotonic()
         if also_when_full and not is_alone:
             patience = SUSPECT_PATIENCE_SECONDS if self.runners else 0.0
-            claimed = await self._database.ask(partial(claim, room=1, suspects=True, overdue_seconds=patience))
-        if not claimed:
-            claimed = await self._database.ask(partial(claim, room=max(0, room)))
-        for one in claimed:
+            claim = await self._database.ask(partial(ask, room=1, suspects=True, overdue_seconds=patience))
+        if not claim.runs:
+            claim = await self._database.ask(partial(ask, room=max(0, room)))
+        self._is_refused = claim.is_refused
+        if len(claim.runs) < max(FEW_RUNS, settings.WORKER_CAPACITY // FEW_PART):
+            now = time.monotonic()
+            self._rest_until = now + min(REST * (now - began), MOST_REST_SECONDS)
+        for one in claim.runs:
             self._start(one)
-        return len(claimed)
+        return len(claim.runs)
 
     def _is_alone(self) -> bool:
         """Whether a run that may kill its host is executed here: then nothing else is."""
@@ -280,3 +308,8 @@ class Host:
     async def _wait_for_runs(self, seconds: float) -> None:
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=seconds)
+
+
+def most_of_one() -> int:
+    """Tell how many runs of one tenant a host executes at most while others exist: so a newcomer finds room at once."""
+    return max(1, int(round(settings.WORKER_CAPACITY * settings.HOST_SHARE_MAX, 6)))

@@ -4,7 +4,7 @@ import logging
 import time
 from uuid import UUID
 
-from runs.engine.store.claims import Claimed
+from runs.engine.store.claimed import Claimed
 from runs.engine.store.connection import Database
 from runs.engine.store.step_types import claim_stuck, find_missing
 

@@ -64,7 +64,7 @@ class Sweeper:
 
     def _free(self, connection: Database, sweeper_id: UUID | None, now: float) -> int:
         is_second_look = now - self._suspected_at >= SECOND_LOOK_SECONDS
-        swept = workers.free_runs_of_the_dead(
+        swept = workers.free_runs_of_dead_hosts(
             connection,
             lease_seconds=self._lease_seconds,
             sweeper_id=sweeper_id,

@@ -26,7 +26,7 @@ class HostThread(threading.Thread):
             with asyncio.Runner(loop_factory=partial(watched_loop, self.host.watchdog)) as runner:
                 runner.run(self.host.serve())
         except Exception:
-            log.exception("the engine ended; a worker without one is of no use, so it stops")
+            log.exception("the engine has ended, so this worker stops")
             os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from kernel.ids import new_id
 from runs.core.events import EventType
 from runs.engine.journal.journal import Closing, Journal, Row, SideRow
 from runs.engine.store.journals import LockedRun
@@ -134,7 +135,7 @@ def advanced(piece: Slice) -> tuple[Any, ...]:
 
 
 def closed(piece: Slice) -> tuple[Any, ...]:
-    """Write the row of a run that is given up, as ``store.journals.CLOSE`` takes it."""
+    """Write the row of a run that is given up, as ``store.journals.CLOSE`` takes it; one that is over has an entry."""
     run_id, last_seq, size, digest, activations, active, progress, usage = advanced(piece)
     closing = piece.closing
     if closing is None:
@@ -157,5 +158,5 @@ def closed(piece: Slice) -> tuple[Any, ...]:
         closing.waiting_for,
         closing.wake_at,
         closing.charged_until,
-        closing.over,
+        new_id() if closing.over else None,
     )

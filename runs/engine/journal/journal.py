@@ -10,7 +10,7 @@ from kernel.ids import new_id
 from kernel.types import Json
 from kernel.values import MAX_VALUE_BYTES, ValueTooLarge, check_size, dump_json
 from runs.core.events import OF_TASKS, Event, EventType
-from runs.core.journal import MAX_JOURNAL_BYTES, chain
+from runs.core.journal import MAX_JOURNAL_BYTES, chain, microseconds_stored
 from runs.engine.clock import DatabaseClock
 from runs.engine.memory.weights import weight_of
 from runs.metrics import RUNS_OUT_OF_MEMORY
@@ -153,7 +153,7 @@ class Journal:
         self.seq += 1
         self.size += len(stored)
         self.buffered += len(stored)
-        self.digest = chain(self.digest, stored)
+        self.digest = chain(self.digest, _head(row), stored)
         self.rows.append(row)
         if event_type in self.callback_events:
             self.side.append(self._delivery(row, ends=False))
@@ -183,7 +183,7 @@ class Journal:
         closing.row = row
         closing.last_seq = self.seq + 1
         closing.size_after = self.size + len(stored)
-        closing.digest_after = chain(self.digest, stored)
+        closing.digest_after = chain(self.digest, _head(row), stored)
         if event_type in self.callback_events:
             closing.side.append(self._delivery(row, ends=closing.over))
 
@@ -268,6 +268,11 @@ class Journal:
             raise ValueTooLarge(
                 f"The journal would take more than {MAX_JOURNAL_BYTES} bytes.", extra={"limit": MAX_JOURNAL_BYTES}
             )
+
+
+def _head(row: Row) -> list[str | int | None]:
+    _, seq, _, event_type, step_id, activation, attempt, at, _ = row
+    return [seq, event_type, step_id, activation, attempt, microseconds_stored(at)]
 
 
 def _values(event: Event) -> list[Json]:

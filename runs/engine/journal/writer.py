@@ -1,10 +1,11 @@
 """Group commit: one writer a host commits what all its runs have recorded, in one transaction at a time."""
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
@@ -14,12 +15,12 @@ from uuid import UUID
 import psycopg
 
 from kernel.tasks import end_tasks
-from runs.bus.notices import Advance
+from runs.bus.advances import Advance
 from runs.engine.errors import LeaseLost, RunRefused
-from runs.engine.journal.batches import BatchVerdict, Slice, advanced, closed, verdict_of
+from runs.engine.journal.batches import BatchVerdict, Slice
+from runs.engine.journal.committing import write_batch
 from runs.engine.journal.journal import Closing, Journal
-from runs.engine.store import journals
-from runs.engine.store.connection import Database, columns, transaction
+from runs.engine.journal.storage import WRITTEN_SECONDS, StoredBytes
 from runs.engine.store.threads import DatabaseThreads
 from runs.metrics import JOURNAL_COMMITS, RUNS_GIVEN_UP
 
@@ -32,7 +33,6 @@ TENANT_EVENTS = 250
 TENANT_BYTES = 256 * 1024
 """The same of each tenant where several have runs: whoever comes while a batch is written waits for all of it."""
 KEPT_TENANTS = 4_096
-MISSES_BEFORE_DOUBT = 20
 FIRST_PAUSE_SECONDS = 0.005
 LOCKED_PAUSE_SECONDS = 0.05
 AWAY_PAUSE_SECONDS = 1.0
@@ -59,6 +59,7 @@ class Writer:
         # By the tenants' numbers: the last batch that had something of theirs.
         self._last_batches: dict[int, int] = {}
         self._wake = asyncio.Event()
+        self._stored = StoredBytes()
         self._database = DatabaseThreads("writer")
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -119,7 +120,7 @@ class Writer:
     async def _write_forever(self) -> None:
         pause = 0.0
         while True:
-            await self._wake.wait()
+            await self._wait_for_work()
             self._wake.clear()
             while self._dirty:
                 longest = await self._write(self._take())
@@ -127,7 +128,27 @@ class Writer:
                 if pause:
                     await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads retries
             if self._stopping:
+                await self._write_stored()
                 return
+
+    async def _wait_for_work(self) -> None:
+        """Return when there is something to write. Meanwhile what is counted and goes with no batch is written."""
+        while not (self._wake.is_set() or self._stored.is_empty):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WRITTEN_SECONDS):
+                    await self._wake.wait()
+            if not self._wake.is_set():
+                await self._write_stored()
+        await self._wake.wait()
+
+    async def _write_stored(self) -> None:
+        taken = self._stored.take_due(at_once=True)
+        if not taken:
+            return
+        try:
+            await self._database.ask(partial(write_batch, batch=(), stored=partial(self._stored.write, taken=taken)))
+        except (psycopg.Error, OSError):
+            self._stored.give_back(taken)
 
     def _take(self) -> list[Slice]:
         """Take the next batch; of a tenant whose next journal does not fit all that are left wait, others' go."""
@@ -169,16 +190,23 @@ class Writer:
 
     async def _write(self, batch: list[Slice]) -> float:
         """Write a batch; return the longest pause before the next: 0 when something came of this one."""
+        taken = self._stored.take_due()
+        stored = partial(self._stored.write, taken=taken)
         try:
-            verdict, gone = await self._database.ask(partial(write_batch, batch=batch))
+            verdict, gone = await self._database.ask(partial(write_batch, batch=batch, stored=stored))
         except (psycopg.DataError, psycopg.IntegrityError) as error:
+            if taken:  # they may be at fault, and no run is to fail by them: they are not due again now
+                self._stored.give_back(taken)
+                return await self._write(batch)
             return await self._bisect(batch, error)
         except (psycopg.Error, OSError, MemoryError) as error:
+            self._stored.give_back(taken)
             log.warning("the journal cannot be written now (%d runs wait): %s", len(batch), error)
             for piece in batch:
                 self.submit(piece.journal)
             return AWAY_PAUSE_SECONDS
         self.batches += 1
+        self._stored.count(verdict)
         JOURNAL_COMMITS.inc()
         self._settle(verdict, gone)
         if verdict.has_deliveries:
@@ -262,75 +290,6 @@ def _ring_no_bell() -> None:
 def _is_not_shared() -> bool:
     """Stand in until somebody says whether runs of several tenants are here."""
     return False
-
-
-def write_batch(connection: Database, batch: Sequence[Slice]) -> tuple[BatchVerdict, set[UUID]]:
-    """Write a batch in one transaction; return what became of each slice, and which missing runs are gone."""
-    with connection.pipeline(), transaction(connection):
-        locked = journals.lock_runs(connection, [piece.run_id for piece in batch])
-        verdict = verdict_of(batch, locked)
-        _veto(connection, verdict, locked)
-        _send(connection, verdict)
-    return verdict, _find_gone(connection, verdict.missed)
-
-
-def _find_gone(connection: Database, missed: Sequence[Slice]) -> set[UUID]:
-    """Tell which of the runs that were missing again and again do not exist any more."""
-    doubtful = [piece.run_id for piece in missed if piece.journal.misses >= MISSES_BEFORE_DOUBT]
-    if not doubtful:
-        return set()
-    return set(doubtful) - journals.runs_still_there(connection, doubtful)
-
-
-def _veto(connection: Database, verdict: BatchVerdict, locked: dict[UUID, journals.LockedRun]) -> None:
-    """Keep what has a command waiting from being closed."""
-    asked = [
-        piece
-        for piece in verdict.closed
-        if locked[piece.run_id].signals_pending and piece.closing is not None and piece.closing.yields_to_signals
-    ]
-    if not asked:
-        return
-    unapplied = journals.unapplied_signals(connection, [piece.run_id for piece in asked])
-    for piece in asked:
-        left = set() if piece.closing is None else {*piece.closing.leaves}
-        if unapplied.get(piece.run_id, set()) - piece.applied.keys() - left:
-            verdict.closed.remove(piece)
-            verdict.vetoed.append(piece)
-
-
-def _send(connection: Database, verdict: BatchVerdict) -> None:
-    going_on = [*verdict.written, *verdict.vetoed]
-    rows = [row for piece in going_on for row in piece.unwritten]
-    for piece in verdict.closed:
-        rows += piece.unwritten
-        if piece.closing is not None and piece.closing.row is not None:
-            rows.append(piece.closing.row)
-    if rows:
-        journals.insert_events(connection, columns(rows))
-    if going_on:
-        journals.advance_runs(connection, columns([advanced(piece) for piece in going_on]))
-    if verdict.closed:
-        journals.close_runs(connection, columns([closed(piece) for piece in verdict.closed]))
-    side_rows = _side_rows(verdict)
-    verdict.has_deliveries = not side_rows.keys().isdisjoint({"deliver", "notify"})
-    for statement, side in side_rows.items():
-        journals.write_beside(connection, statement, columns(side))
-    applied = [(piece.run_id, *command) for piece in going_on for command in piece.taken]
-    applied += [(piece.run_id, *command) for piece in verdict.closed for command in piece.applied.items()]
-    if applied:
-        run_ids, signal_ids, seqs = columns(applied)
-        journals.apply_signals(connection, signal_ids=signal_ids, seqs=seqs, run_ids=run_ids)
-
-
-def _side_rows(verdict: BatchVerdict) -> dict[str, list[tuple[Any, ...]]]:
-    """Collect what goes along with the events, by statement; ordered, as every multi-row lock is taken in order."""
-    rows = [row for piece in (*verdict.written, *verdict.vetoed, *verdict.closed) for row in piece.unwritten_side]
-    rows += [row for piece in verdict.closed if piece.closing is not None for row in piece.closing.side]
-    found: dict[str, list[tuple[Any, ...]]] = {}
-    for _, statement, values in rows:
-        found.setdefault(statement, []).append(values)
-    return {statement: found[statement] for statement in journals.SIDE if statement in found}
 
 
 def _committed(piece: Slice) -> None:

@@ -21,7 +21,7 @@ nothing of anybody, and down to where runs are released."""
 STEP_BYTES: Final = 4 * MIB
 """By how much more than before is held runs are looked at again, beyond the edge."""
 CLAIM_BYTES: Final = 2 * MAX_VALUE_BYTES
-"""Bytes that a run may bring along when it is claimed: its input, twice for a moment."""
+"""Most bytes that a run brings along when it is claimed: its input, twice for a moment."""
 CAUTIOUS_ROOM: Final = 16
 """Runs claimed at once after memory was short: enough for several tenants to get their turn."""
 PATIENT_TICKS: Final = 8
@@ -30,9 +30,14 @@ WORTH_RETURNING_BYTES: Final = 16 * MIB
 
 
 class ClaimRoom(NamedTuple):
-    """Number of runs that may be claimed at once, and the tenants of which none may be."""
+    """Room for runs to be claimed.
 
-    runs: int
+    ``sure``: so many fit whatever they bring along; ``size``: bytes that more may bring along together; None where no
+    more may be claimed at once. ``without``: the tenants of which none may be.
+    """
+
+    sure: int
+    size: int | None = None
     without: tuple[UUID, ...] = ()
 
 
@@ -89,9 +94,10 @@ class MemoryBudget:
         """Tell how many runs may be claimed at once, and whose may not: beyond the edge those of who holds much."""
         if self.held >= self._edge:
             room = max(0, (self._full - self.held) // CLAIM_BYTES)
-            return ClaimRoom(min(room, CAUTIOUS_ROOM), tuple(self._holding_much()))
-        room = max(1, (self._edge - self.held) // CLAIM_BYTES)
-        return ClaimRoom(min(room, CAUTIOUS_ROOM) if self._is_short else room)
+            return ClaimRoom(min(room, CAUTIOUS_ROOM), without=tuple(self._holding_much()))
+        size = self._edge - self.held
+        room = max(1, size // CLAIM_BYTES)
+        return ClaimRoom(min(room, CAUTIOUS_ROOM)) if self._is_short else ClaimRoom(room, size)
 
     def _holding_much(self) -> Iterator[UUID]:
         """Name the tenants that hold more than each would have if one more came; at the edge that is somebody."""

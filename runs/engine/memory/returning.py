@@ -4,7 +4,7 @@ import asyncio
 import gc
 from typing import Final
 
-from kernel.process_memory import give_back
+from kernel.process_memory import release_free_memory
 from runs.engine.memory.budget import MIB, MemoryBudget
 
 LOOK_SECONDS: Final = 5.0
@@ -23,4 +23,4 @@ async def return_memory_forever(budget: MemoryBudget) -> None:
 def _return(*, collects: bool) -> None:
     if collects:
         gc.collect()
-    give_back()
+    release_free_memory()

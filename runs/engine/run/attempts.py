@@ -15,7 +15,7 @@ from kernel.errors import LlmteamError, sentences
 from kernel.json_text import JsonText
 from kernel.types import Json
 from kernel.values import normalise
-from runs.bus.deltas import Delta
+from runs.bus.deltas import Delta, TextStream
 from runs.core import Scope, emit_ports, route
 from runs.core.routing import Routing, within
 from runs.core.scope import CONDITIONS, EdgeScope
@@ -24,7 +24,7 @@ from runs.engine.compute import compute
 from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.plans import ReadyStep
 from runs.engine.run.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere, conditions_of, storable_ports
-from runs.engine.store.claims import Claimed
+from runs.engine.store.claimed import Claimed
 from runs.models.wait_kinds import PLATFORM
 from runs.step_api.answer_checks import checked_failure, normalised_ports
 from runs.step_api.base import (
@@ -47,7 +47,7 @@ from runs.work.errors import read_error
 from runs.work.functions import FUNCTIONS, WHAT
 from segments.catalog import Effect
 from segments.definition.config import read_config, text_kinds
-from segments.expressions import Account, AccountEmpty, ExpressionError, Names
+from segments.expressions import AccountEmpty, ExpressionError, FuelAccount, Names
 from segments.plan import PlanEdge
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ ANSWER_UNITS: Final = 20_000
 """Fuel for the conditions behind an answer from outside, which is recorded at once."""
 
 
-class Known(NamedTuple):
+class EarlierFacts(NamedTuple):
     """Journal facts that earlier attempts of an activation left."""
 
     cookies: AttemptCookies
@@ -71,7 +71,6 @@ class Attempt:
     __slots__ = (
         "_account",
         "_answer",
-        "_begun_seq",
         "_calls",
         "_claimed",
         "_commit",
@@ -79,10 +78,9 @@ class Attempt:
         "_deadline",
         "_is_committing",
         "_known",
-        "_publish",
         "_record",
         "_reserve",
-        "_streamed",
+        "_texts",
         "_usage",
         "_waits_here",
         "call",
@@ -107,8 +105,8 @@ class Attempt:
         record: Callable[["Attempt", str, Mapping[str, Json]], None],
         reserve: Callable[["Attempt", Hold], Awaitable[None]],
         commit: Callable[[], Awaitable[None]],
-        known: Known,
-        account: Account,
+        known: EarlierFacts,
+        account: FuelAccount,
     ) -> None:
         self.key = activation.step_id, activation.activation
         self.number = activation.attempt
@@ -126,9 +124,7 @@ class Attempt:
         self._is_committing = False
         self._deadline = deadline
         self._calls = 0
-        self._publish = publish
-        self._begun_seq = activation.started_seq
-        self._streamed = 0
+        self._texts = TextStream(publish, (claimed.run_id, *self.key, self.number), begun_seq=activation.started_seq)
         self._account = account
         self._waits_here = step.plan_step.effect is Effect.PURE
         self._answer: Emit | Wait | None = None
@@ -178,7 +174,7 @@ class Attempt:
         """
         try:
             emitted = emit_ports(self.step.plan_step, normalised_ports(ports))
-            return self._succeeded(emitted, self._route_here(emitted, Account(ANSWER_UNITS)))
+            return self._succeeded(emitted, self._route_here(emitted, FuelAccount(ANSWER_UNITS)))
         except AccountEmpty:
             return StepFailed("COMPUTE_LIMIT", f"{WHAT['conditions']} too much for an answer from outside.")
         except Exception as error:
@@ -242,6 +238,7 @@ class Attempt:
             record=self._record_action,
             reserve=partial(self._reserve, self),
             stream=self._stream,
+            begin_text=self._texts.begin,
             log=logging.LoggerAdapter(log, {"run": scope.run_id, "step": step.step_id}),
             output_ports=self.step.output_ports,
             routes_errors=self.step.routes_errors,
@@ -310,9 +307,7 @@ class Attempt:
     def _stream(self, text: str) -> None:
         """Let whoever follows the run live see a piece of text; half a surrogate pair shows as ``?``."""
         if text and not self.cancelled:
-            text = text.encode(errors="replace").decode()
-            self._publish(Delta(self._claimed.run_id, *self.key, self.number, self._begun_seq, self._streamed, text))
-            self._streamed += len(text)
+            self._texts.add(text.encode(errors="replace").decode())
 
     def _record_action(self, event_type: str, payload: MutableMapping[str, Json]) -> None:
         if not self.cancelled:
@@ -334,7 +329,7 @@ class Attempt:
         except AccountEmpty:
             return await self._route_elsewhere(ports)
 
-    def _route_here(self, ports: Mapping[str, Json], account: Account) -> Routing:
+    def _route_here(self, ports: Mapping[str, Json], account: FuelAccount) -> Routing:
         """Choose the edges; raises AccountEmpty where their conditions take more than an account has."""
         if not self.step.has_conditions:
             return route(self.step.plan_step, ports, self.scope)
@@ -391,8 +386,8 @@ class Attempt:
     def _crashed(self) -> StepFailed:
         """Log what was being handled; people are told no internals."""
         type_id = self.step.plan_step.type_id
-        log.exception("step type %s failed in an unforeseen way", type_id)  # noqa: LOG004 - called while handling it
-        return StepFailed("STEP_CRASHED", f"The step type {type_id} failed in an unforeseen way.")
+        log.exception("step type %s raised an unexpected error", type_id)  # noqa: LOG004 - called while handling it
+        return StepFailed("STEP_CRASHED", f"The step type {type_id} raised an unexpected error.")
 
 
 def _arrivals(inputs: Mapping[str, Json]) -> tuple[Json, ...]:

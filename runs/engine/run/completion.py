@@ -36,7 +36,11 @@ async def output_warnings(tenant: Hashable, output: Json, schema: Mapping[str, J
     try:
         found = await violations(tenant, output, schema)
     except (LlmteamError, SchemaUnusable) as error:
-        return [_warning(UNCHECKED, f"The output was not held against the segment's output_schema: {error}", "/output")]
+        return [
+            _warning(
+                UNCHECKED, f"The output could not be checked against the segment's output_schema: {error}", "/output"
+            )
+        ]
     return [_warning(MISFIT, item.detail, f"/output{item.pointer or ''}") for item in found[:MAX_WARNINGS]]
 
 

@@ -13,11 +13,11 @@ from runs.engine.loop_scheduler import INLINE_UNITS, ROUND_UNITS
 from runs.engine.plans import ReadyPlan
 from runs.engine.run import run_endings
 from runs.engine.run.alarm import Alarm
-from runs.engine.run.attempts import Attempt, Known
+from runs.engine.run.attempts import Attempt, EarlierFacts
 from runs.engine.run.completion import complete
 from runs.engine.run.in_flight import AttemptsInFlight
 from runs.engine.run.outcomes import Outcome, PlatformFault, Succeeded, TooLargeHere
-from runs.engine.run.parked import Parked
+from runs.engine.run.parked import ParkedSteps
 from runs.engine.run.pending_commands import command_words
 from runs.engine.run.recorder import RunRecorder
 from runs.engine.run.recovery import LOST, RecoveryAction, recovery_actions
@@ -25,13 +25,13 @@ from runs.engine.run.skips import Skips
 from runs.engine.run.spending import Spending
 from runs.engine.services import HostServices
 from runs.engine.store import journals
-from runs.engine.store.claims import Claimed, ClaimPurpose
+from runs.engine.store.claimed import Claimed, ClaimPurpose
 from runs.models import RunStatus
 from runs.models.wait_kinds import CALL
 from runs.resuming.links import resume_url
 from runs.step_api.base import Defer, StepFailed, Wait
 from segments.catalog import Effect
-from segments.expressions import Account
+from segments.expressions import FuelAccount
 from segments.plan import OnUnknown
 
 MIN_DEFER_SECONDS = 0.05
@@ -60,7 +60,7 @@ class Execution:
         self._spending = Spending(journal, around.pricing, around.reservations)
         self._recorder = RunRecorder(journal, self.state, self._spending)
         self._orders, self._record = self._recorder.orders, self._recorder.record
-        self._parked = Parked(self._recorder, journal, self._attempt, self._settle_in_pieces, around.clock.now)
+        self._parked = ParkedSteps(self._recorder, journal, self._attempt, self._settle_in_pieces, around.clock.now)
         self._recovered = False
         self._wake = asyncio.Event()
         self._alarm = Alarm(self._wake.set)
@@ -69,7 +69,7 @@ class Execution:
         self._scheduler = around.scheduler
         self._in_flight = AttemptsInFlight(self._wake.set, around.scheduler, claimed.tenant_id)
         self._skips = Skips(self._recorder, self._in_flight, self._parked, around.in_background)
-        self._round = Account(ROUND_UNITS)
+        self._round = FuelAccount(ROUND_UNITS)
         journal.notify = self._wake.set
 
     def signal(self) -> None:
@@ -155,7 +155,7 @@ class Execution:
         waits, now = self._recorder.waits, self._around.clock.now()
         due = waits.to_look_at(now)
         if due and any(waits.kind(key) == CALL for key in due):
-            now = await self._around.ask(partial(journals.lock_and_tell_time, run_id=self._claimed.run_id))
+            now = await self._around.ask(partial(journals.lock_run_and_read_time, run_id=self._claimed.run_id))
             if await self._read_inbox():
                 return True
             due = waits.to_look_at(now)
@@ -356,9 +356,9 @@ class Execution:
             publish=self._around.deltas.publish,
             record=self._recorder.record_action,
             reserve=self._spending.reserve,
-            known=Known(self._recorder.cookies.begin(), self._recorder.made.of(key)),
+            known=EarlierFacts(self._recorder.cookies.begin(), self._recorder.made.of(key)),
             commit=self._commit,
-            account=Account(INLINE_UNITS, part_of=self._round),
+            account=FuelAccount(INLINE_UNITS, part_of=self._round),
         )
 
     async def _take_outcomes(self) -> None:

@@ -10,14 +10,14 @@ import orjson
 from kernel.types import Json
 from kernel.values import normalise
 from runs.core import EventType, Phase
-from runs.core.places import is_same_place, place_of
+from runs.core.call_places import is_same_place, place_of
 from runs.core.state import ActivationKey
 from runs.engine.journal.journal import Journal
 from runs.engine.run.attempts import Attempt
 from runs.engine.run.outcomes import Outcome
 from runs.engine.run.recorder import RunRecorder
 from runs.engine.run.times import written_time
-from runs.engine.store.journals import Received
+from runs.engine.store.journals import ReceivedCommand
 from runs.models import SignalKind
 from runs.models.wait_kinds import CALL, HUMAN
 from runs.step_api.base import Emit, StepFailed, Wait
@@ -30,7 +30,7 @@ LOOK_AGAIN_SECONDS: Final = 30.0
 
 
 @dataclass(slots=True)
-class Parked:
+class ParkedSteps:
     """Parks activations, looks at them in their time, and takes news of what they wait for.
 
     News of an activation that has not parked yet stays in the inbox until it has.
@@ -105,7 +105,7 @@ class Parked:
             return written_time(self.now() + wait.seconds)
         return None if wait.until is None else wait.until.isoformat()
 
-    def _take(self, news: Received) -> None:
+    def _take(self, news: ReceivedCommand) -> None:
         decision = orjson.loads(news.payload)
         key = str(decision["step_id"]), int(decision["activation"])
         activation = self.recorder.state.active.get(key)
@@ -117,7 +117,7 @@ class Parked:
             self._answer(self.attempt_of(key), decision["answer"])
         self.journal.take([news.signal_id])
 
-    def _take_call(self, news: Received) -> None:
+    def _take_call(self, news: ReceivedCommand) -> None:
         """End the wait that a call is for, the oldest of several; one that comes too early stays in the inbox."""
         call = orjson.loads(news.payload)
         key = next(self._waiting_for_call(str(call["step_id"]), str(call["place"])), None)

@@ -10,7 +10,7 @@ from kernel.types import Json
 from runs.core import Event, EventType
 from runs.engine.journal.journal import Journal
 from runs.engine.run.run_endings import OUTCOME_UNKNOWN
-from runs.engine.store.journals import Received
+from runs.engine.store.journals import ReceivedCommand
 from runs.models import SignalKind
 
 NEWS: Final = frozenset({SignalKind.TASK, SignalKind.CALL, SignalKind.EARLY_CALL})
@@ -36,10 +36,10 @@ class PendingCommands:
 
     journal: Journal
     is_paused: bool = False
-    pause: Received | None = None
-    cancel: Received | None = None
+    pause: ReceivedCommand | None = None
+    cancel: ReceivedCommand | None = None
     held: tuple[int, ...] = ()
-    news: tuple[Received, ...] = ()
+    news: tuple[ReceivedCommand, ...] = ()
     answered_seq: int = 0
     _asked: bool = field(default=False)
 
@@ -59,7 +59,7 @@ class PendingCommands:
                 self.answered_seq = event.seq
             self._asked = False
 
-    def receive(self, received: Sequence[Received]) -> None:
+    def receive(self, received: Sequence[ReceivedCommand]) -> None:
         """Read all that no committed event has taken, oldest first; what a resume undoes is recorded at once."""
         new = [command for command in received if command.signal_id not in self.journal.seen]
         self.pause = None
@@ -68,7 +68,7 @@ class PendingCommands:
         if self.cancel is not None:
             return
         self.news = tuple(command for command in new if command.kind in NEWS)
-        waiting: list[Received] = []
+        waiting: list[ReceivedCommand] = []
         for command in new:
             if command.kind in NEWS:
                 continue
@@ -79,7 +79,7 @@ class PendingCommands:
         self.pause = waiting[0] if waiting else None
         self.held = tuple(command.signal_id for command in waiting)
 
-    def _resume(self, waiting: Sequence[Received]) -> None:
+    def _resume(self, waiting: Sequence[ReceivedCommand]) -> None:
         """Record a resume, and before it the pauses it came too early for."""
         *pauses, resume = waiting
         if pauses and not self.is_paused:
@@ -88,11 +88,11 @@ class PendingCommands:
         self._record(EventType.SEGMENT_RESUMED, resume)
         self.journal.take([resume.signal_id])
 
-    def _record(self, event_type: EventType, command: Received) -> None:
+    def _record(self, event_type: EventType, command: ReceivedCommand) -> None:
         self.fold(self.journal.append(event_type, command_words(command)))
 
 
-def command_words(command: Received) -> dict[str, Json]:
+def command_words(command: ReceivedCommand) -> dict[str, Json]:
     """Write who asks, and why, as the event of a command tells it."""
     payload = orjson.loads(command.payload)
     return {"reason": payload.get("reason", ""), "actor": payload.get("actor", "")}

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from runs.core import EventType
+from runs.core.journal import chain_row
 from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.journal.journal import Closing, Journal
 from runs.engine.memory.budget import MemoryBudget
@@ -15,7 +16,8 @@ from runs.engine.run.pending_commands import PendingCommands, command_words
 from runs.engine.run.waits import Waits
 from runs.engine.services import HostServices
 from runs.engine.store import journals
-from runs.engine.store.claims import LOSSES_TO_BE_ALONE, LOSSES_TO_STALL, Claimed, ClaimPurpose
+from runs.engine.store.claimed import Claimed, ClaimPurpose
+from runs.engine.store.shares import LOSSES_TO_BE_ALONE, LOSSES_TO_STALL
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +114,7 @@ class Runner:
             )
         except Exception:
             log.exception("run %s cannot be executed", self.claimed.run_id)
-            message = "The engine could not go on with this run; the workers' log says why."
+            message = "The engine could not continue this run; the workers' log says why."
             await self._give_up(lambda: run_endings.stalled(self._journal, code="ENGINE_ERROR", message=message))
         finally:
             if self._execution is not None:
@@ -120,6 +122,8 @@ class Runner:
             self._journal.let_go()
 
     async def _execute(self) -> None:
+        if self.claimed.last_seq and not self.claimed.digest:
+            await self._compute_digest()
         if self.claimed.purpose is ClaimPurpose.STALL:
             needed = ", ".join(self.claimed.step_types)
             raise PlanUnavailable(f"No worker has all step types and providers of this run: {needed}.")
@@ -138,6 +142,13 @@ class Runner:
         if self._signalled:
             execution.signal()
         await execution.run()
+
+    async def _compute_digest(self) -> None:
+        """Compute the digest of a journal that an earlier release began: it was of another form."""
+        digest = b""
+        async for row in self._around.recorded(self.claimed.run_id, last_seq=self.claimed.last_seq):
+            digest = chain_row(digest, row)
+        self._journal.digest = digest
 
     async def _give_up(self, build: Callable[[], Closing]) -> None:
         """Close the run without executing anything more."""

@@ -7,7 +7,7 @@ from typing import Any
 from kernel.types import Json
 from runs.core import EventType, Phase, Skip
 from runs.engine.run.in_flight import AttemptsInFlight
-from runs.engine.run.parked import Parked
+from runs.engine.run.parked import ParkedSteps
 from runs.engine.run.recorder import RunRecorder
 from segments.catalog import Effect
 
@@ -18,7 +18,7 @@ class Skips:
 
     recorder: RunRecorder
     flights: AttemptsInFlight
-    parked: Parked
+    parked: ParkedSteps
     in_background: Callable[[Coroutine[Any, Any, None]], None]
 
     async def skip(self, command: Skip) -> None:

@@ -12,7 +12,7 @@ from runs.core.state import ActivationKey
 from runs.engine.journal.journal import Journal
 from runs.engine.pricing import Pricing
 from runs.engine.reservations import Reservations
-from runs.engine.store.budgets import AttemptKey, Request
+from runs.engine.store.budgets import AttemptKey, HoldRequest
 from runs.step_api.resources import Budget, Hold
 from runs.usage.amounts import NOTHING, Amount, amount_of, bounded, largest, sum_of
 from runs.usage.budgets import BudgetAccount, check_room
@@ -83,7 +83,7 @@ class Spending:
             return
         self._asked.add(key)
         try:
-            await self._reservations.reserve(Request(self._journal.tenant_id, key, taken, hold))
+            await self._reservations.reserve(HoldRequest(self._journal.tenant_id, key, taken, hold))
         except BaseException:
             if key in self._held:
                 self._held[key] = largest(before, taken)

@@ -7,9 +7,8 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from runs.engine.errors import HostLost
-from runs.engine.store.claims import STILL_ALIVE
 from runs.engine.store.connection import Database, transaction
+from runs.engine.store.liveness import check_alive
 from runs.step_api.base import StepFailed
 from runs.step_api.resources import Budget, Hold
 from runs.usage.amounts import NOTHING, Amount, amount_of
@@ -97,7 +96,7 @@ AttemptKey: TypeAlias = tuple[UUID, str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HoldRequest:
     """An attempt asks its tenant's day for room: ``taken`` is what it took already, and has not recorded yet."""
 
     tenant_id: UUID
@@ -111,7 +110,7 @@ class Request:
         return self.taken + amount_of(self.hold)
 
 
-def reserve(connection: Database, *, worker_id: UUID, requests: Sequence[Request]) -> list[StepFailed | None]:
+def reserve(connection: Database, *, worker_id: UUID, requests: Sequence[HoldRequest]) -> list[StepFailed | None]:
     """Hold room for attempts in their tenants' days, in one transaction; first come, first served.
 
     What an attempt held before is replaced. May be repeated: a request that was granted already is granted again.
@@ -131,8 +130,7 @@ def reserve(connection: Database, *, worker_id: UUID, requests: Sequence[Request
     keys = [list(column) for column in zip(*(request.key for request in requests), strict=True)]
     tenant_ids = sorted({request.tenant_id for request in requests})
     with transaction(connection):
-        if connection.execute(STILL_ALIVE, [worker_id]).fetchone() is None:
-            raise HostLost
+        check_alive(connection, worker_id)
         connection.execute(LOCK, [tenant_ids, BUDGET_LOCK])
         own = connection.execute(OWN, keys).fetchall()
         standings = connection.execute(STANDINGS, [tenant_ids]).fetchall()
@@ -163,7 +161,7 @@ class _Books:
             self._spent[tenant_id] = Amount(spent_tokens, spent_cost)
             self._held[tenant_id] = Amount(held_tokens, held_cost)
 
-    def decide(self, request: Request) -> StepFailed | None:
+    def decide(self, request: HoldRequest) -> StepFailed | None:
         """Grant a request, or say why not."""
         tenant_id = request.tenant_id
         day, budget = self._days.get(tenant_id, (date.min, Budget(0, Decimal(0))))
@@ -178,6 +176,6 @@ class _Books:
         return None
 
 
-def _columns(granted: Sequence[Request]) -> list[list[Any]]:
+def _columns(granted: Sequence[HoldRequest]) -> list[list[Any]]:
     rows = [(one.tenant_id, *one.key, one.total.tokens, one.total.cost) for one in granted]
     return [list(column) for column in zip(*rows, strict=True)]

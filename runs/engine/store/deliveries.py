@@ -1,19 +1,17 @@
-"""Deliveries in the database: inserted with their events, claimed by whichever host comes first, settled in batches."""
+"""Deliveries in the database: inserted with their events, read to be sent, settled in batches.
 
-from collections.abc import Iterable, Mapping, Sequence
+Those to webhook endpoints are inserted by ``runs.engine.store.hand_outs``; from there on all are alike.
+"""
+
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
-from kernel.turns.fair_threads import SHARE_OF_FREE
+from runs.callbacks.lanes import URL_LOCK
 from runs.engine.store.connection import Database, columns, transaction
 from runs.models import Delivery, DeliveryStatus
-
-URL_LOCK: Final = 0x6C6C6D75
-"""First key of the advisory locks of URLs; the second is a hash of the tenant and the URL's hash."""
-MAX_CANDIDATES: Final = 200
-"""Most deliveries a claim looks at; each may hold a lock."""
 
 # A caller whose run ends at once may not listen yet, as it has just been told that the run began.
 INSERT = """
@@ -28,7 +26,7 @@ from unnest(%b::uuid[], %b::uuid[], %b::int[], %b::text[], %b::float8[], %b::boo
 join runs_runcallback c on c.run_id = e.run_id
 join runs_run r on r.id = e.run_id
 order by e.id
-on conflict (run_id, seq, target) do nothing
+on conflict (run_id, seq, target) where endpoint_id is null do nothing
 """
 
 # What becomes of human tasks is told the tenant, if it has said where.
@@ -42,158 +40,39 @@ from unnest(%b::uuid[], %b::uuid[], %b::int[], %b::text[], %b::float8[])
 join runs_run r on r.id = e.run_id
 join runs_notificationtarget n on n.tenant_id = r.tenant_id
 order by e.id
-on conflict (run_id, seq, target) do nothing
-"""
-
-# Each target's earliest is looked up in the index of what is pending and not queued, so that a target with a hundred
-# thousand costs what one with a single delivery does. Of the targets with something due each tenant's are taken in
-# turn; those of an inactive tenant wait. Whoever claims or settles deliveries to a URL holds its lock until it commits,
-# so that what the next statement sees of them stands; those to a URL that another host is looking at are left to it.
-FIND = """
-with recursive target as (
-  (
-    select tenant_id, host, next_at from runs_delivery where status = 'pending' and not is_queued
-    order by tenant_id, host, next_at limit 1
-  )
-  union all
-  select following.tenant_id, following.host, following.next_at from target t
-  cross join lateral (
-    select d.tenant_id, d.host, d.next_at from runs_delivery d
-    where d.status = 'pending' and not d.is_queued and (d.tenant_id, d.host) > (t.tenant_id, t.host)
-    order by d.tenant_id, d.host, d.next_at limit 1
-  ) following
-)
-, busy as (
-  select * from unnest(%(tenants)s::uuid[], %(hosts)s::text[], %(sending)s::int[]) as b(tenant_id, host, sending)
-)
-, held as (
-  select tenant_id, sum(sending) as sending from busy group by tenant_id
-)
-, open as (
-  select t.tenant_id, t.host, row_number() over (partition by t.tenant_id order by t.next_at) as turn
-  from target t join tenants_tenant tenant on tenant.id = t.tenant_id and tenant.is_active
-  left join busy b on b.tenant_id = t.tenant_id and b.host = t.host
-  left join held h on h.tenant_id = t.tenant_id
-  where t.next_at <= statement_timestamp() and coalesce(b.sending, 0) < %(per_target)s
-    and (h.tenant_id is null or h.sending < %(share)s * (%(room)s - 1))
-)
-, first_in_line as (
-  select * from open order by turn limit %(room)s
-)
-, due as (
-  select found.id, found.tenant_id, found.url_hash,
-    row_number() over (partition by found.tenant_id order by found.next_at, found.id) as turn
-  from first_in_line f
-  cross join lateral (
-    select d.id, d.tenant_id, d.url_hash, d.next_at from runs_delivery d
-    where d.status = 'pending' and not d.is_queued and d.tenant_id = f.tenant_id and d.host = f.host
-      and d.next_at <= statement_timestamp()
-    order by d.next_at limit %(room)s
-    for no key update skip locked
-  ) found
-)
-, seen as materialized (
-  select * from due order by turn, id limit %(most)s
-)
-, candidate as (
-  select id from seen
-  where url_hash = '' or pg_try_advisory_xact_lock(%(lock)s, hashtext(tenant_id::text || url_hash))
-)
-select candidate.id,
-  (select extract(epoch from min(next_at) - statement_timestamp())::float8 from target
-   where next_at > statement_timestamp())
-from (select 1) always left join candidate on true
-"""
-
-# To each URL the earliest goes, save where another is under way; what is due behind it is queued. One whose host is
-# gone is still the one under way. A tenant takes another place while it holds fewer than `share` times as many as are
-# free then; `in_turn` leaves out first what would be over that if nobody else took any, so that it is in nobody's way.
-TAKE = """
-with busy as (
-  select * from unnest(%(tenants)s::uuid[], %(hosts)s::text[], %(sending)s::int[]) as b(tenant_id, host, sending)
-)
-, held as (
-  select tenant_id, sum(sending) as sending from busy group by tenant_id
-)
-, candidate as (
-  select d.id, d.tenant_id, d.host, d.url_hash, d.is_claimed, d.next_at,
-    row_number() over (
-      partition by d.tenant_id, d.url_hash, case when d.url_hash = '' then d.id end
-      order by d.is_claimed desc, d.next_at, d.id
-    ) as place,
-    not d.is_claimed and d.url_hash <> '' and exists (
-      select 1 from runs_delivery other
-      where other.tenant_id = d.tenant_id and other.url_hash = d.url_hash and other.is_claimed and other.url_hash <> ''
-    ) as is_behind
-  from runs_delivery d where d.id = any(%(candidates)s)
-)
-, first as (
-  select *, row_number() over (partition by tenant_id, host order by next_at, id) as at_host
-  from candidate where place = 1 and not is_behind
-)
-, open as (
-  select f.*, coalesce(h.sending, 0) as held,
-    row_number() over (partition by f.tenant_id order by f.next_at, f.id) as turn
-  from first f
-  left join busy b on b.tenant_id = f.tenant_id and b.host = f.host
-  left join held h on h.tenant_id = f.tenant_id
-  where f.at_host <= %(per_target)s - coalesce(b.sending, 0)
-)
-, in_turn as (
-  select *, row_number() over (order by turn, id) as number from open
-  where held + turn = 1 or held + turn - 1 < %(share)s * (%(room)s - turn)
-)
-, picked as (
-  select id, tenant_id, url_hash, is_claimed from in_turn
-  where number <= %(room)s and (held + turn = 1 or held + turn - 1 < %(share)s * (%(room)s - number))
-)
-, queued as (
-  update runs_delivery d set is_queued = true
-  from candidate c
-  where d.id = c.id and c.url_hash <> '' and (c.is_behind or c.place > 1 and exists (
-    select 1 from picked p where p.tenant_id = c.tenant_id and p.url_hash = c.url_hash
-  ))
-  returning d.id
-)
-, taken as (
-  update runs_delivery d
-  set is_claimed = true, tries = d.tries + 1, attempts = d.attempts + 1,
-      next_at = clock_timestamp() + make_interval(secs => %(lease)s)
-  from picked where d.id = picked.id
-  returning d.id, picked.is_claimed
-)
-select taken.id, taken.is_claimed, exists (select 1 from queued)
-from (select 1) always left join taken on true
+on conflict (run_id, seq, target) where endpoint_id is null do nothing
 """
 
 # A run's output is told only where it is short; the rest of what can be long is cut to size by whoever writes the body.
+# An endpoint that is gone, disabled or deleted has no address any more, save for a test, which has no sequence.
 READ = """
-select d.id, d.tenant_id, d.run_id, d.host, d.type, d.body, d.tries, d.attempts, d.target,
-  coalesce(c.address, n.address, ''), coalesce(c.runs_url, n.runs_url, ''),
-  t.egress_allow_hosts, s.secret, s.secret_before, s.created_at,
-  r.segment_id, r.client_reference, r.metadata::text, e.created_at, e.step_id, e.activation,
+select d.id, d.tenant_id, d.run_id, d.endpoint_id, d.host, d.type, d.body, d.tries, d.attempts, d.target,
+  coalesce(c.address, n.address,
+           case when w.deleted_at is null and (not w.is_gone and w.disabled_at is null or d.sequence is null)
+                then w.address end, ''),
+  coalesce(c.runs_url, n.runs_url, ''),
+  t.egress_allow_hosts, coalesce(w.secret, s.secret), coalesce(w.secret_before, s.secret_before),
+  coalesce(w.secret_at, s.created_at),
+  r.segment_id, r.client_reference, r.metadata::text, coalesce(e.created_at, d.created_at), e.step_id, e.activation,
   case when octet_length(e.payload::text) <= case when d.type = 'segment.completed' then 20000 else 1000000 end
        then e.payload::text end
 from runs_delivery d
 left join runs_runcallback c on c.run_id = d.run_id and d.target = 'callback'
 left join runs_notificationtarget n on n.tenant_id = d.tenant_id and d.target = 'tenant'
+left join runs_webhookendpoint w on w.id = d.endpoint_id
 join tenants_tenant t on t.id = d.tenant_id
-join runs_run r on r.id = d.run_id
-join runs_runevent e on e.run_id = d.run_id and e.seq = d.seq
-left join tenants_callbacksecret s on s.tenant_id = d.tenant_id
+left join runs_run r on r.id = d.run_id and d.body = ''
+left join runs_runevent e on e.run_id = d.run_id and e.seq = d.seq and d.body = ''
+left join tenants_callbacksecret s on s.tenant_id = d.tenant_id and d.endpoint_id is null
 where d.id = any(%s)
 """
 WRITE_BODIES = """
 update runs_delivery d set body = e.body from unnest(%b::uuid[], %b::text[]) as e(id, body)
 where d.id = e.id and d.body = ''
 """
-LOG_LOST = """
-insert into runs_deliveryattempt (tenant_id, delivery_id, number, at, error_code, response)
-select tenant_id, id, attempts - 1, clock_timestamp(), 'HOST_LOST', '' from runs_delivery where id = any(%s)
-on conflict (delivery_id, number) do nothing
-"""
 OF_URLS = """
-select id, tenant_id, url_hash, url_hash = '' or pg_try_advisory_xact_lock(%s, hashtext(tenant_id::text || url_hash))
+select id, tenant_id, url_hash, endpoint_id is not null,
+  url_hash = '' or pg_try_advisory_xact_lock(%s, hashtext(tenant_id::text || url_hash))
 from runs_delivery where id = any(%s)
 """
 LOCK = "select id from runs_delivery where id = any(%s) order by id for no key update"
@@ -224,12 +103,37 @@ set status = told.status, is_claimed = false,
 from told
 where d.id = told.id and d.status = 'pending' and (d.attempts = told.number or told.status = 'delivered')
 """
+# The health of endpoints: since when every try fails. What is sent again by request, once, leaves it as it is (it is
+# exhausted at once), and so do tests. 410 asks for the endpoint to be disabled.
+TELL_HEALTH = """
+update runs_webhookendpoint w
+set failing_since = case when not told.is_well then coalesce(w.failing_since, to_timestamp(told.at)) end,
+    noticed_days = case when told.is_well then 0 else w.noticed_days end,
+    is_gone = told.is_gone
+from (
+  select d.endpoint_id, bool_or(e.status = 'delivered') as is_well, bool_or(e.status = 'refused') as is_gone,
+    min(e.at) as at
+  from unnest(%b::uuid[], %b::text[], %b::text[], %b::float8[]) as e(id, status, error_code, at)
+  join runs_delivery d on d.id = e.id and d.sequence is not null
+  where e.status in ('delivered', 'pending', 'refused') or e.error_code = 'EGRESS_BLOCKED'
+  group by d.endpoint_id
+) told
+where w.id = told.endpoint_id
+  and case when told.is_well then w.failing_since is not null else w.failing_since is null or told.is_gone end
+  and w.disabled_at is null and w.deleted_at is null
+"""
+# What is behind an event of its run that is still pending stays (``delivery_claims.TAKE``).
 LET_OUT = """
 update runs_delivery d set is_queued = false
 from (select * from unnest(%s::uuid[], %s::text[]) as l(tenant_id, url_hash)) line
 cross join lateral (
   select q.id from runs_delivery q
   where q.tenant_id = line.tenant_id and q.url_hash = line.url_hash and q.is_queued
+    and not (q.endpoint_id is not null and exists (
+      select 1 from runs_delivery earlier
+      where earlier.endpoint_id = q.endpoint_id and earlier.run_id = q.run_id and earlier.sequence < q.sequence
+        and earlier.status = 'pending'
+    ))
   order by q.next_at, q.id limit 1
 ) first
 where d.id = first.id
@@ -238,11 +142,15 @@ where d.id = first.id
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
-    """A delivery this host may try until its lease ends, and all that is needed for it. ``tries`` counts this one."""
+    """A delivery this host may try until its lease ends, and all that is needed for it. ``tries`` counts this one.
+
+    What tells of the event (from ``segment_id`` on) is there where there is no ``body`` yet.
+    """
 
     delivery_id: UUID
     tenant_id: UUID
-    run_id: UUID
+    run_id: UUID | None
+    endpoint_id: UUID | None
     host: str
     type: str
     body: str
@@ -270,7 +178,7 @@ class ClaimedDelivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class SettledDelivery:
     """Result of a try, and the next state of its delivery. ``at`` in seconds since 1970 of the database's clock."""
 
     delivery_id: UUID
@@ -282,63 +190,6 @@ class Settled:
     status_code: int | None
     error_code: str
     response: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryClaim:
-    """Claimed deliveries, and the seconds until the next one is due, if any is.
-
-    ``has_queued``: it has put deliveries into queues, and there may be others behind them.
-    """
-
-    taken: Sequence[UUID]
-    lost: Sequence[UUID]
-    has_queued: bool
-    next_due_seconds: float | None
-
-
-def claim(
-    connection: Database,
-    *,
-    busy: Mapping[tuple[UUID, str], int],
-    room: int,
-    per_target: int,
-    lease_seconds: float,
-) -> DeliveryClaim:
-    """Take up to ``room`` deliveries that are due, one to a URL, inside the caller's transaction.
-
-    No tenant takes all the room: it is shared as threads are (``kernel.turns.fair_threads``).
-
-    Args:
-        connection: With a transaction open.
-        busy: How many this host is sending, by tenant and target.
-        room: How many more it may send.
-        per_target: How many it may send to one target of one tenant at a time.
-        lease_seconds: When they count as lost.
-    """
-    targets = list(busy)
-    asked = {
-        "tenants": [tenant_id for tenant_id, _ in targets],
-        "hosts": [host for _, host in targets],
-        "sending": list(busy.values()),
-        "per_target": per_target,
-        "room": room,
-        "share": SHARE_OF_FREE,
-        "lease": lease_seconds,
-        "lock": URL_LOCK,
-        "most": MAX_CANDIDATES,
-    }
-    found = connection.execute(FIND, asked).fetchall()
-    asked["candidates"] = [delivery_id for delivery_id, _ in found if delivery_id is not None]
-    next_due_seconds = found[0][1]
-    if not asked["candidates"]:
-        return DeliveryClaim((), (), False, next_due_seconds)
-    rows = connection.execute(TAKE, asked).fetchall()
-    taken = [row for row in rows if row[0] is not None]
-    lost = [delivery_id for delivery_id, was_claimed, _ in taken if was_claimed]
-    if lost:
-        connection.execute(LOG_LOST, [lost])
-    return DeliveryClaim([row[0] for row in taken], lost, rows[0][2], next_due_seconds)
 
 
 def read(connection: Database, delivery_ids: Sequence[UUID]) -> list[ClaimedDelivery]:
@@ -354,7 +205,7 @@ def write_bodies(connection: Database, bodies: Iterable[tuple[UUID, str]]) -> No
         connection.execute(WRITE_BODIES, columns(rows))
 
 
-def settle(connection: Database, settled: Sequence[Settled]) -> list[Settled]:
+def settle(connection: Database, settled: Sequence[SettledDelivery]) -> list[SettledDelivery]:
     """Log tries and say what becomes of their deliveries, in a transaction of its own. May be repeated.
 
     Returns:
@@ -363,18 +214,26 @@ def settle(connection: Database, settled: Sequence[Settled]) -> list[Settled]:
     with transaction(connection):
         asked = [URL_LOCK, [one.delivery_id for one in settled]]
         rows = connection.execute(OF_URLS, asked).fetchall()
-        mine = {row[0] for row in rows if row[3]}
-        others = {row[0] for row in rows if not row[3]}
+        mine = {row[0] for row in rows if row[4]}
+        others = {row[0] for row in rows if not row[4]}
         ending = [one for one in settled if one.delivery_id in mine]
         if ending:
             connection.execute(LOCK, [sorted(mine)])
             connection.execute(SETTLE, columns([_settled_row(one) for one in ending]))
-            urls = sorted({(row[1], row[2]) for row in rows if row[3] and row[2]})
+            urls = sorted({(row[1], row[2]) for row in rows if row[4] and row[2]})
             connection.execute(LET_OUT, columns(urls) or [[], []])
+            _tell_health(connection, ending, {row[0] for row in rows if row[3]})
     return [one for one in settled if one.delivery_id in others]
 
 
-def _settled_row(one: Settled) -> tuple[Any, ...]:
+def _tell_health(connection: Database, settled: Sequence[SettledDelivery], of_endpoints: Set[UUID]) -> None:
+    told = [one for one in settled if one.delivery_id in of_endpoints]
+    if told:
+        rows = sorted((one.delivery_id, one.status.value, one.error_code, one.at) for one in told)
+        connection.execute(TELL_HEALTH, columns(rows))
+
+
+def _settled_row(one: SettledDelivery) -> tuple[Any, ...]:
     return (
         one.delivery_id,
         one.number,

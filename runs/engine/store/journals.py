@@ -28,29 +28,40 @@ from unnest(%b::uuid[], %b::int[], %b::bigint[], %b::bytea[], %b::int[], %b::int
   as e(id, last_seq, bytes, digest, activations, active, progress, usage)
 where r.id = e.id
 """
-# A run that ends or parks stops its clock: what is left of its timeout waits with it. A wait for a time counts.
+# A run that ends or parks stops its clock: what is left of its timeout waits with it. A wait for a time counts. What
+# is over has an audit entry, by the same statement: of all runs of a batch together.
 CLOSE = """
-update runs_run r
-set last_seq = e.last_seq, journal_bytes = e.bytes, digest = e.digest, activations = e.activations, active = e.active,
-    losses = case when e.progress then 0 else r.losses end, usage = coalesce(e.usage::json, r.usage),
-    owner = null, status = e.status, output = e.output::json, error = e.error::json,
-    warnings = coalesce(e.warnings::json, r.warnings),
-    waiting_for = e.waiting_for::json, wake_at = to_timestamp(e.wake_at),
-    ended_at = case when e.over then clock_timestamp() end,
-    seconds_left = case when not e.over then
-      greatest(0, extract(epoch from r.deadline_at - greatest(clock_timestamp(), to_timestamp(e.charged_until)))) end,
-    deadline_at = case when e.over then r.deadline_at end,
-    pause_requested = r.pause_requested and e.status in ('running', 'queued')
-from unnest(%b::uuid[], %b::int[], %b::bigint[], %b::bytea[], %b::int[], %b::int[], %b::bool[],
-            %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::float8[], %b::float8[],
-            %b::bool[])
-  as e(id, last_seq, bytes, digest, activations, active, progress, usage,
-       status, output, error, warnings, waiting_for, wake_at, charged_until, over)
-where r.id = e.id
+with closed as (
+  update runs_run r
+  set last_seq = e.last_seq, journal_bytes = e.bytes, digest = e.digest, activations = e.activations,
+      active = e.active, losses = case when e.progress then 0 else r.losses end,
+      usage = coalesce(e.usage::json, r.usage),
+      owner = null, status = e.status, output = e.output::json, error = e.error::json,
+      warnings = coalesce(e.warnings::json, r.warnings),
+      waiting_for = e.waiting_for::json, wake_at = to_timestamp(e.wake_at),
+      ended_at = case when e.entry_id is not null then clock_timestamp() end,
+      seconds_left = case when e.entry_id is null then
+        greatest(0, extract(epoch from r.deadline_at - greatest(clock_timestamp(), to_timestamp(e.charged_until)))) end,
+      deadline_at = case when e.entry_id is not null then r.deadline_at end,
+      pause_requested = r.pause_requested and e.status in ('running', 'queued')
+  from unnest(%b::uuid[], %b::int[], %b::bigint[], %b::bytea[], %b::int[], %b::int[], %b::bool[],
+              %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::float8[], %b::float8[],
+              %b::uuid[])
+    as e(id, last_seq, bytes, digest, activations, active, progress, usage,
+         status, output, error, warnings, waiting_for, wake_at, charged_until, entry_id)
+  where r.id = e.id
+  returning e.entry_id, r.tenant_id, r.id, r.status, r.last_seq, r.digest, r.ended_at
+)
+insert into audit_entry (id, tenant_id, action, actor, object_type, object_id, after, outcome, request_id, source,
+  created_at)
+select entry_id, tenant_id, 'run.ended', 'system', 'run', id::text,
+  json_build_object('status', status, 'last_seq', last_seq, 'journal', encode(digest, 'hex')),
+  case status when 'completed' then 'done' else status end, '', '', ended_at
+from closed where entry_id is not null
 """
 INSERTED: Final = (uuids, ints, uuids, texts, texts, ints, ints, floats, texts)
 ADVANCED: Final = (uuids, ints, bigints, blobs, ints, ints, bools, texts)
-CLOSED: Final = (*ADVANCED, texts, texts, texts, texts, texts, floats, floats, bools)
+CLOSED: Final = (*ADVANCED, texts, texts, texts, texts, texts, floats, floats, uuids)
 """Packers of the columns of these statements."""
 SIDE: dict[str, str] = {
     "usage": budgets.COUNT,
@@ -98,7 +109,7 @@ class LockedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedCommand:
     """One command of the inbox that no event has taken yet."""
 
     signal_id: int
@@ -131,7 +142,10 @@ def advance_runs(connection: Database, columns: Sequence[Sequence[Any]]) -> None
 
 
 def close_runs(connection: Database, columns: Sequence[Sequence[Any]]) -> None:
-    """Update locked runs that their host gives up or ends, given as columns in the order of ``CLOSE``."""
+    """Update locked runs that their host gives up or ends, given as columns in the order of ``CLOSE``.
+
+    Of those that are over the audit is told.
+    """
     connection.execute(CLOSE, pack(columns, CLOSED))
 
 
@@ -161,7 +175,7 @@ def load_journal(connection: Database, run_id: UUID, *, after: int) -> list[tupl
         return connection.execute(LOAD, values).fetchall()
 
 
-def lock_and_tell_time(connection: Database, run_id: UUID) -> float:
+def lock_run_and_read_time(connection: Database, run_id: UUID) -> float:
     """Tell a time by the database's clock at which nobody else holds a run's row.
 
     Whoever held it before has committed; whoever takes it later sees a later time.
@@ -172,10 +186,10 @@ def lock_and_tell_time(connection: Database, run_id: UUID) -> float:
     return float(row[0]) if row is not None else 0.0
 
 
-def read_inbox(connection: Database, run_id: UUID) -> list[Received]:
+def read_inbox(connection: Database, run_id: UUID) -> list[ReceivedCommand]:
     """Read the commands no event has taken yet, oldest first."""
     with transaction(connection):
-        return [Received(*row) for row in connection.execute(INBOX, [run_id]).fetchall()]
+        return [ReceivedCommand(*row) for row in connection.execute(INBOX, [run_id]).fetchall()]
 
 
 def read_definition(connection: Database, revision_id: UUID) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from runs.engine.errors import HostLost
-from runs.engine.store.claims import STILL_ALIVE, TAKE, Claimed, ClaimPurpose
+from runs.engine.store.claimed import Claimed, ClaimPurpose, read_long_inputs, take
 from runs.engine.store.connection import Database, transaction
+from runs.engine.store.liveness import check_alive
 
 STALLED_AT_ONCE = 100
 
@@ -59,9 +59,8 @@ def claim_stuck(connection: Database, *, worker_id: UUID, step_types: Sequence[s
         HostLost: The host's lease is over.
     """
     with transaction(connection):
-        if connection.execute(STILL_ALIVE, [worker_id]).fetchone() is None:
-            raise HostLost
+        check_alive(connection, worker_id)
         asked = {"step_types": list(step_types), "limit": STALLED_AT_ONCE}
-        ids = sorted(run_id for (run_id,) in connection.execute(PICK_STUCK, asked).fetchall())
-        rows = connection.execute(TAKE, {"worker": worker_id, "ids": ids}).fetchall()
-    return [replace(Claimed(*row), purpose=ClaimPurpose.STALL, step_types=tuple(step_types)) for row in rows]
+        ids = [run_id for (run_id,) in connection.execute(PICK_STUCK, asked).fetchall()]
+        taken = read_long_inputs(connection, take(connection, worker_id, ids))
+    return [replace(one, purpose=ClaimPurpose.STALL, step_types=tuple(step_types)) for one in taken]

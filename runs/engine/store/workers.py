@@ -137,7 +137,7 @@ def unregister(connection: Database, *, worker_id: UUID) -> None:
         connection.execute(DELETE, [worker_id])
 
 
-def free_runs_of_the_dead(
+def free_runs_of_dead_hosts(
     connection: Database,
     *,
     lease_seconds: float,

@@ -54,7 +54,7 @@ def unreadable(error: BaseException) -> StepFailed:
     """Make the failure of an answer that ran into an error, and log where: it may be a fault of ours."""
     where = traceback.extract_tb(error.__traceback__)[-1:]
     place = f"{where[0].name}, line {where[0].lineno}" if where else "an unknown place"
-    _log.warning("A model's answer has a shape nobody foresaw: %s in %s.", type(error).__name__, place)
+    _log.warning("A model's answer has an unexpected shape: %s in %s.", type(error).__name__, place)
     return failed("LLM_REPLY_UNREADABLE")
 
 

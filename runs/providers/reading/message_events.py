@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from kernel.types import Json
-from runs.providers.answers import read_arguments
 from runs.providers.decoding import joined
 from runs.providers.errors import failed
 from runs.providers.finish_reasons import FinishReasons
+from runs.providers.model_json import read_arguments
 from runs.providers.reading.members import members_of, number_of, object_of, strictly_words_of, text_of
 
 PLACE: Final = "stop_reason"

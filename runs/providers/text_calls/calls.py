@@ -10,6 +10,7 @@ from kernel.errors import LlmteamError
 from kernel.types import Json
 from kernel.values import load_number, normalise
 from runs.providers.sent_texts import SentTexts
+from runs.providers.text_calls.intended_calls import CallBlock, CallLost, TextCall, blocks_that_call, rest_of
 from runs.providers.text_calls.marks import (
     ARGUMENT,
     BEFORE_ARGUMENTS,
@@ -27,7 +28,6 @@ from runs.providers.text_calls.marks import (
     WHOLE_BEGINS,
     without_own_fence,
 )
-from runs.providers.text_calls.placing import CallBlock, CallLost, TextCall, blocks_that_call, rest_of
 from runs.providers.text_calls.pythonic import NotPython, PythonCall, read_python_calls, read_value
 from runs.step_api.language_models import CompletionRequest, Tool
 

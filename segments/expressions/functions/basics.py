@@ -175,11 +175,11 @@ def to_whole(fuel: Fuel, value: Json, /) -> Json:
     if isinstance(value, str):
         digits = _number_in(fuel, value, "int")
         if not digits.lstrip("+-").isdigit():
-            raise ExpressionFailed("The text is no whole number.", hint="use `int(float(x))`")
+            raise ExpressionFailed("The text is not a whole number.", hint="use `int(float(x))`")
         return finite(int(digits))
     if isinstance(value, int | float):
         return finite(int(finite(value) if not isinstance(value, bool) else value))
-    raise ExpressionFailed(f"{named(value).capitalize()} is no number.")
+    raise ExpressionFailed(f"{named(value).capitalize()} is not a number.")
 
 
 def to_fraction(fuel: Fuel, value: Json, /) -> Json:
@@ -188,7 +188,7 @@ def to_fraction(fuel: Fuel, value: Json, /) -> Json:
         return finite(float(_number_in(fuel, value, "float")))
     if isinstance(value, int | float):
         return finite(float(finite(value) if not isinstance(value, bool) else value))
-    raise ExpressionFailed(f"{named(value).capitalize()} is no number.")
+    raise ExpressionFailed(f"{named(value).capitalize()} is not a number.")
 
 
 def _number_in(fuel: Fuel, text: str, owner: str) -> str:
@@ -196,7 +196,7 @@ def _number_in(fuel: Fuel, text: str, owner: str) -> str:
     fuel.read_text(4 * len(text))
     short = text.strip() if len(text) < MAX_TEXT else ""
     if not NUMBER.fullmatch(short):
-        raise ExpressionFailed(f"The text given to `{owner}` is no number.")
+        raise ExpressionFailed(f"The text given to `{owner}` is not a number.")
     if len(short) > MAX_NUMBER_LENGTH:
         raise LimitPassed(
             f"`{owner}` reads numbers of at most {MAX_NUMBER_LENGTH} characters.", hint="keep it as a text"
@@ -295,7 +295,7 @@ def look_up(fuel: Fuel, value: Json, path: Json, default: Json = None, /) -> Jso
 
 
 def joined(fuel: Fuel, values: Json, separator: Json = "", /) -> Json:
-    """Join the values of a list to a text; what is no text is written as text."""
+    """Join the values of a list to a text; what is not text is written as text."""
     glue = cast("str", need("text", separator, "`join`"))
     texts = [text_of(fuel, value) for value in need_list(fuel, values, "`join`")]
     fuel.spend(len(texts))

@@ -74,7 +74,7 @@ def url_decode(fuel: Fuel, text: Json, default: Json = MISSING, /) -> Json:
     except UnicodeDecodeError:
         if default is MISSING:
             hint = "give a default: `urldecode(text, null)`"
-            raise ExpressionFailed("The escapes in the text are no UTF-8.", hint=hint) from None
+            raise ExpressionFailed("The escapes in the text are not UTF-8.", hint=hint) from None
         return default
 
 
@@ -88,9 +88,9 @@ def parse_url(fuel: Fuel, text: Json, /) -> Json:
         host, port = parts.hostname, parts.port
         pairs = parse_qsl(parts.query, keep_blank_values=True, max_num_fields=1_000, errors="strict")
     except UnicodeDecodeError:
-        raise ExpressionFailed("The escapes in the query of the URL are no UTF-8.") from None
+        raise ExpressionFailed("The escapes in the query of the URL are not UTF-8.") from None
     except ValueError:
-        raise ExpressionFailed("The text is no URL.") from None
+        raise ExpressionFailed("The text is not a URL.") from None
     found: dict[str, Json] = {"scheme": parts.scheme or None, "host": host, "port": port, "path": parts.path}
     return MadeObject({**found, "query": _by_name(fuel, pairs), "fragment": parts.fragment or None})
 

@@ -76,7 +76,7 @@ def parsed(fuel: Fuel, text: str, format_: str) -> datetime:
             return _moment_of(found.groupdict())
     except ValueError:
         pass
-    raise ExpressionFailed("The text is no date in this format.")
+    raise ExpressionFailed("The text is not a date in this format.")
 
 
 def _moment_of(read: dict[str, str]) -> datetime:

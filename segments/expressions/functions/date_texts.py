@@ -38,11 +38,11 @@ def read_moment(value: Json) -> datetime:
     except (ValueError, OverflowError, OSError):
         pass
     else:
-        raise ExpressionFailed(f"{named(value).capitalize()} is no date.")
+        raise ExpressionFailed(f"{named(value).capitalize()} is not a date.")
     hint = "write it as `2026-11-29T15:04:05Z`, or give its format: `date(x, format='%d.%m.%Y')`"
     if isinstance(value, str) and _SECONDS.fullmatch(value[:LONGEST].strip()):
         hint = "seconds since 1970 are a number: `date(int(x))`"
-    raise ExpressionFailed("The value is no date.", hint=hint)
+    raise ExpressionFailed("The value is not a date.", hint=hint)
 
 
 def written(moment: datetime) -> str:

@@ -8,8 +8,9 @@ from kernel.errors import Conflict, NotFound
 from tenants.sign_in.errors import PersonRefused, SignInRefused
 
 LAST_ACCOUNT: Final = (
-    "It is the only account they sign in with. Without it they come in again only with the verified e-mail their "
-    "membership has, and so does anybody their provider vouches for with it; to keep them out, deactivate the member."
+    "It is the only account they sign in with. Without it they can sign in again only with the "
+    "verified e-mail of their membership, and so can anybody "
+    "whose provider vouches for that e-mail; to keep them out, deactivate the member."
 )
 
 
@@ -56,7 +57,7 @@ class TooManyAccounts(SignInRefused):
     """The person has as many accounts as anybody may have."""
 
     code = "TOO_MANY_ACCOUNTS"
-    title = gettext_noop("You have as many accounts as anybody may have.")
+    title = gettext_noop("You have the maximum number of accounts.")
     advice = gettext_noop("Unlink one that you do not use any more.")
 
 

@@ -14,7 +14,7 @@ from tenants.sign_in.pages import signed_in_member
 from tenants.sign_in.providers import SignInProvider, provider_by_key
 from tenants.sign_in.services import SignedIn
 from tenants.sign_in.sessions import PROVIDER
-from tenants.sign_in.states import Begun
+from tenants.sign_in.states import PendingSignIn
 
 
 def reach_of(request: HttpRequest, member: Membership) -> AccountReach:
@@ -28,7 +28,7 @@ def reach_of(request: HttpRequest, member: Membership) -> AccountReach:
     )
 
 
-def finish_linking(request: HttpRequest, provider: SignInProvider, begun: Begun) -> None:
+def finish_linking(request: HttpRequest, provider: SignInProvider, begun: PendingSignIn) -> None:
     """Link the account an answer vouches for to the member who began it, in the very session they began it in.
 
     Raises:

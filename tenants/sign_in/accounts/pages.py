@@ -18,8 +18,8 @@ from tenants.sign_in.accounts.services import unlink
 from tenants.sign_in.errors import NoProvider
 from tenants.sign_in.pages import member_required
 from tenants.sign_in.providers import SignInProvider, installation_provider, provider_of_tenant
+from tenants.sign_in.redirects import redirect_to_provider
 from tenants.sign_in.responses import SEE_OTHER, page
-from tenants.sign_in.sending import send_to_provider
 from tenants.sign_in.services import account_of
 from tenants.sign_in.states import SignInPurpose
 
@@ -71,7 +71,7 @@ class LinkPage(View):
             raise NoProvider
         if not reach_of(request, member).covers(provider.issuer):
             raise LinkingRefused
-        return send_to_provider(
+        return redirect_to_provider(
             request,
             provider,
             next_url=f"{reverse('accounts')}?{urlencode({'linked': 1})}",

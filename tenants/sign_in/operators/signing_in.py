@@ -4,13 +4,13 @@ from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, get_user, login
+from django.contrib.auth import BACKEND_SESSION_KEY, login
 from django.http import HttpRequest
 
 from audit.services import record
 from foundation.scope import unscoped
 from kernel.clock import utc_now
-from tenants.members.sessions import IDENTITY
+from tenants.members.sessions import IDENTITY, user_of_session
 from tenants.models import Identity, User
 from tenants.sign_in.backend import NAME
 from tenants.sign_in.claims import Claims, readable_email
@@ -79,6 +79,6 @@ def may_use_console(request: HttpRequest) -> bool:
         return settings.OPERATOR_SIGN_IN != OIDC and request.session.get(BACKEND_SESSION_KEY) == PASSWORD_BACKEND
     if settings.OPERATOR_SIGN_IN == PASSWORD:
         return False
-    user = get_user(request)
+    user = user_of_session(request)
     with unscoped("operators belong to no tenant"):
         return isinstance(user, User) and account_of(user=user, account_id=request.session.get(IDENTITY)) is not None

@@ -4,22 +4,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from django.contrib.auth import get_user
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from audit.services import record
 from foundation.scope import unscoped
 from kernel.types import Json
+from tenants.members.sessions import user_of_session
 from tenants.models import User
 from tenants.sign_in.backend import ProviderBackend, Stage
-from tenants.sign_in.claims import listed_groups, readable_email, why_untold
+from tenants.sign_in.claims import listed_groups, readable_email, why_no_groups
 from tenants.sign_in.errors import PersonRefused, ProviderRefused, SignInRefused, StateRefused
 from tenants.sign_in.id_tokens import algorithms_of
 from tenants.sign_in.metadata import directory, fetch_keys, fetch_metadata
 from tenants.sign_in.providers import SignInProvider, provider_to_try
 from tenants.sign_in.services import SignedIn, rehearse_sign_in
-from tenants.sign_in.states import Begun
+from tenants.sign_in.states import PendingSignIn
 
 MAX_TOLD: Final = 300
 RIGHT: Final = "tenants.change_identityprovider"
@@ -63,13 +63,13 @@ def look_up(provider: SignInProvider) -> list[TrialFinding]:
     return [*found, TrialFinding("keys", TrialVerdict.PASSED, words)]
 
 
-def show_trial(request: HttpRequest, begun: Begun) -> HttpResponse:
+def show_trial(request: HttpRequest, begun: PendingSignIn) -> HttpResponse:
     """Follow the answer to a trial as a sign-in would, and show what came of each part. Nobody is signed in.
 
     Raises:
         StateRefused: Whoever comes back may not try the provider, or it is gone.
     """
-    provider, user = provider_to_try(begun.provider), get_user(request)
+    provider, user = provider_to_try(begun.provider), user_of_session(request)
     if provider is None or not (isinstance(user, User) and _may_try(user)):
         raise StateRefused
     findings = _follow(request, provider, begun)
@@ -90,7 +90,7 @@ def _may_try(user: User) -> bool:
         return user.is_active and user.is_staff and user.has_perm(RIGHT)
 
 
-def _follow(request: HttpRequest, provider: SignInProvider, begun: Begun) -> list[TrialFinding]:
+def _follow(request: HttpRequest, provider: SignInProvider, begun: PendingSignIn) -> list[TrialFinding]:
     directory.forget(provider)
     backend = ProviderBackend(provider, act=rehearse_sign_in)
     try:
@@ -103,7 +103,7 @@ def _follow(request: HttpRequest, provider: SignInProvider, begun: Begun) -> lis
     if backend.signed_in is None:
         return [
             *_passed(backend.stage),
-            TrialFinding(backend.stage.value, TrialVerdict.FAILED, "It answered with nobody."),
+            TrialFinding(backend.stage.value, TrialVerdict.FAILED, "It returned no user."),
         ]
     return [*_passed(backend.stage), _let_in(backend, backend.signed_in), *_groups(provider, backend)]
 
@@ -150,7 +150,7 @@ def _groups(provider: SignInProvider, backend: ProviderBackend) -> list[TrialFin
         if not meaning:
             continue
         listed = listed_groups(backend.claims, claim, known=meaning)
-        reason = why_untold(backend.claims, claim)
+        reason = why_no_groups(backend.claims, claim)
         words = f"{claim} is {reason}: what members have stays." if listed is None else f"{claim} lists {len(listed)}."
         found.append(TrialFinding(part, TrialVerdict.NOTE if listed is None else TrialVerdict.PASSED, words))
     return found

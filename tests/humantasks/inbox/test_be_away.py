@@ -26,7 +26,7 @@ def test_who_stands_in_finds_the_tasks_in_their_own_list(acme: Customer, ann: Me
     assert browser.get("/inbox/").context["page"].cards == []
     posted = {"away_from": local(-1), "away_until": local(3), "stands_in": str(bob.id)}
     answer = client_of(ann).post("/inbox/absence/", posted, follow=True)
-    assert "Your absence is kept." in answer.text
+    assert "Your absence is saved." in answer.text
     assert [card.id for card in browser.get("/inbox/").context["page"].cards] == [task.id]
 
 
@@ -51,7 +51,7 @@ def test_who_is_back_is_asked_alone_again(acme: Customer, ann: Membership, bob: 
 @pytest.mark.parametrize(
     ("posted", "field", "said"),
     [
-        ({}, "away_from", "This is needed."),
+        ({}, "away_from", "This is required."),
         ({"away_from": "soon"}, "away_from", "Write a date and a time"),
         ({"away_from": "2030-05-02T00:00", "away_until": "2030-05-01T00:00"}, "away_until", "later than the beginning"),
         ({"away_from": "2020-05-01T00:00", "away_until": "2020-05-02T00:00"}, "away_until", "in the future"),

@@ -19,8 +19,10 @@ from tests.conftest import Customer
 from tests.support.inbox import a_task, again, as_person, client_of
 
 ROUTES = [pattern.name for pattern in urlpatterns]
-FOREIGN = ["task", "claim", "release", "delegate", "decide", "run"]
-SHOWN = {"list", "absence", "bulk", "task", "run"}
+FOREIGN = ["task", "receipt", "claim", "release", "delegate", "decide", "run"]
+SHOWN = {"list", "absence", "bulk", "task", "receipt", "run"}
+NOT_YET = {"receipt"}
+"""Shown once the person has decided."""
 every_route = pytest.mark.parametrize("name", ROUTES)
 
 
@@ -63,7 +65,7 @@ def test_nothing_changes(acme: Customer, ann: Membership, bob: Membership, name:
     answer = getattr(browser, method)(address(name, task) + query)
     assert everything() == before
     looks = method in {"get", "head"}
-    assert answer.status_code == (405 if not looks else 200 if name in SHOWN else 302)
+    assert answer.status_code == (405 if not looks else 404 if name in NOT_YET else 200 if name in SHOWN else 302)
     if answer.status_code == 302:
         assert answer["Location"] == f"/inbox/tasks/{task.id}/", "what only takes forms leads to its task"
 

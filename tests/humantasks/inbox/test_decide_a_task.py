@@ -174,7 +174,7 @@ def test_bad_data_is_refused_at_its_field_and_kept_as_typed(acme: Customer, ann:
         ({"data__amount": "501", "data__reason": "worn"}, "This must be at most 500."),
         ({"data__amount": "5", "data__reason": "w"}, "This needs at least 3 characters."),
         ({"data__amount": "5", "data__reason": "worn", "data__email": "nobody"}, "Write an e-mail address"),
-        ({"data__amount": "", "data__reason": "worn"}, "This is needed."),
+        ({"data__amount": "", "data__reason": "worn"}, "This is required."),
     ],
 )
 def test_what_the_schema_forbids_is_said_at_its_field(
@@ -206,7 +206,9 @@ def test_the_first_decision_wins_and_the_second_is_told_who_when_and_what(
     answer = browser.post(f"/inbox/tasks/{task.id}/decide/", posted)
     assert answer.status_code == 409
     assert "This was decided already" in answer.text
-    assert f"Bob has decided: Rejected, {moment_text(again(task).ended_at)}. Your answer was not taken." in answer.text
+    assert (
+        f"Bob has decided: Rejected, {moment_text(again(task).ended_at)}. Your answer was not accepted." in answer.text
+    )
     assert again(task).decision == "rejected"
 
 
@@ -292,7 +294,7 @@ def test_a_post_from_another_site_is_refused(acme: Customer, ann: Membership) ->
 def test_an_answer_of_a_quorum_is_kept_while_others_have_to_decide(acme: Customer, ann: Membership) -> None:
     task, browser = a_task(acme.tenant, needed=2, voters=2), client_of(ann)
     assert send(browser, task, "approved").status_code == 303
-    assert f"Your decision is kept: “{task.title}” Others have to decide as well." in browser.get("/inbox/").text
+    assert f"Your decision is saved: “{task.title}” Others have to decide as well." in browser.get("/inbox/").text
     assert again(task).status == TaskStatus.OPEN
 
 

@@ -83,7 +83,7 @@ def test_tasks_of_others_and_nonsense_are_left_out(acme: Customer, ann: Membersh
 def test_a_decision_that_is_none_is_refused_for_each(acme: Customer, ann: Membership) -> None:
     task = a_task(acme.tenant)
     answer = client_of(ann).post("/inbox/together/", {"task": f"{task.id}:{task.content_hash}", "decision": "maybe"})
-    assert [report.why_not for report in answer.context["reports"]] == ["That is no answer to this."]
+    assert [report.why_not for report in answer.context["reports"]] == ["This task does not allow that answer."]
 
 
 def test_a_comment_that_cannot_be_kept_decides_nothing(acme: Customer, ann: Membership) -> None:

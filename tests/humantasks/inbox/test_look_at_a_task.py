@@ -58,7 +58,7 @@ def test_data_is_no_dump_and_never_markup(acme: Customer, ann: Membership) -> No
 def test_it_tells_who_is_asked_and_what_is_special(acme: Customer, ann: Membership) -> None:
     task = a_task(acme.tenant, assignee_ref="nobody@acme.test", four_eyes=True, needed=2, voters=3, priority=3)
     words = words_of(text_of(client_of(ann), task))
-    for said in ("unknown assignee", "Whoever started the run may not decide", "0 of 2 approvals", "urgent"):
+    for said in ("unknown assignee", "The person who started the run may not decide", "0 of 2 approvals", "urgent"):
         assert said in words
 
 

@@ -9,7 +9,7 @@ from foundation.scope import tenant_scope, unscoped
 from humantasks.inbox import listing
 from humantasks.inbox.history import history_lines
 from humantasks.models import HumanTask
-from humantasks.opening import look_after
+from humantasks.opening import act_on_deadlines
 from humantasks.selectors import history_of
 from humantasks.services import decide_task, delegate_task
 from humantasks.types import TaskAnswer, TaskStatus
@@ -52,7 +52,7 @@ def test_what_was_escalated_says_who_is_asked_now(acme: Customer, ann: Membershi
     task = a_task(acme.tenant, assignee_ref="ann@acme.test", chain=["legal"])
     with tenant_scope(acme.tenant.id):
         HumanTask.objects.filter(id=task.id).update(due_at=utc_now())
-    look_after(tenant_id=acme.tenant.id, run_id=task.run_id, step_id=task.step_id, activation=1)
+    act_on_deadlines(tenant_id=acme.tenant.id, run_id=task.run_id, step_id=task.step_id, activation=1)
     assert "Nobody answered in time. Now asked: Group legal." in seen(ann, task)
     assert client_of(bob).get(f"/inbox/tasks/{task.id}/").status_code == 200
 

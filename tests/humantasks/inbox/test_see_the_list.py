@@ -84,7 +84,7 @@ def test_filters_add_up(acme: Customer, ann: Membership) -> None:
     assert titles(browser, box="groups", overdue="1") == [late.title]
     assert titles(browser, box="groups", segment=other.segment_id) == sorted([late.title, other.title])
     assert titles(browser, box="groups", segment="none") == []
-    assert "Nothing fits the filter" in browser.get("/inbox/", {"box": "groups", "segment": "none"}).text
+    assert "No task matches the filter" in browser.get("/inbox/", {"box": "groups", "segment": "none"}).text
 
 
 def test_every_task_is_on_exactly_one_page(acme: Customer, ann: Membership) -> None:

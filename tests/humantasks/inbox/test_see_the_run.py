@@ -1,8 +1,10 @@
 """The picture of a run is for those who are asked something in it, and shows nothing of what other steps work on."""
 
 import re
+from datetime import timedelta
 
 from foundation.scope import tenant_scope
+from kernel.clock import utc_now
 from runs.models import Run
 from tenants.models import Membership
 from tests.conftest import Customer
@@ -67,3 +69,18 @@ def test_a_run_that_ended_has_stopped_steps(acme: Customer, ann: Membership) -> 
         Run.objects.filter(id=run.id).update(status="cancelled", wake_at=None, waiting_for=[])
     states = {box.step_id: box.status for box in client_of(ann).get(f"/inbox/runs/{run.id}/").context["page"].steps}
     assert states["ask"] == "stopped"
+
+
+def test_a_run_that_waits_for_room_says_how_many_are_ahead(acme: Customer, ann: Membership) -> None:
+    run = a_run_that_asks(acme)
+    a_task(acme.tenant, run=run)
+    address = f"/inbox/runs/{run.id}/"
+    with tenant_scope(acme.tenant.id):
+        Run.objects.filter(id=run.id).update(wake_at=utc_now() + timedelta(hours=1))
+    assert "waits for a free place" not in client_of(ann).get(address).text
+    first = a_waiting_run(acme.tenant, GRAPH)
+    due = utc_now() - timedelta(seconds=1)
+    with tenant_scope(acme.tenant.id):
+        Run.objects.filter(id=first.id).update(status="queued", wake_at=due, created_at=due)
+        Run.objects.filter(id=run.id).update(status="queued", wake_at=due)
+    assert "The run waits for a free place. Runs ahead of it: 1." in client_of(ann).get(address).text

@@ -52,7 +52,7 @@ SENTENCES = [
     "At: Write a time as hour:minute, for example 10:30.",
     "Id: Write an id such as 01a20c5e-0f10-757c-bbf4-2950405a5b83.",
     "Tags: This needs at least 2 entries.",
-    "Zip: This does not have the form that is asked for.",
+    "Zip: This does not have the required format.",
     "This is too long.",
 ]
 

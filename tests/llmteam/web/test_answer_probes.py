@@ -12,15 +12,23 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from llmteam import health
-from llmteam.web.probes import Readiness, with_probes
+from llmteam.web.probes import PartStates, Readiness, with_probes
 from tenants.connections.rules import ConnectionSpec
 from tenants.connections.services import save_connection
 from tenants.sealing import key_ring
 from tests.support.engine import make_tenant
+from tests.support.processes.login import LOGIN, PASSWORD
 from tests.support.raw_http import ask
 from tests.support.server import ServerProcess, running_server
 
-ALL_OK = {"database": "ok", "migrations": "ok", "roles": "ok", "keys": "ok", "redis": "ok"}
+ALL_OK = {"database": "ok", "migrations": "ok", "roles": "ok", "keys": "ok", "redis": "ok", "walls": "ok"}
+
+
+@pytest.fixture
+def as_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have connections opened from now on be those of a process's login; the tests' own is a superuser."""
+    monkeypatch.setitem(connection.settings_dict, "USER", LOGIN)
+    monkeypatch.setitem(connection.settings_dict, "PASSWORD", PASSWORD)
 
 
 async def nothing_else(scope: Any, receive: Any, send: Any) -> None:
@@ -29,21 +37,25 @@ async def nothing_else(scope: Any, receive: Any, send: Any) -> None:
 
 
 @asynccontextmanager
-async def caller_of(check_parts: Callable[[], dict[str, str]]) -> AsyncIterator[httpx.AsyncClient]:
+async def caller_of(check_parts: Callable[[], PartStates]) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=with_probes(nothing_else, check_parts))
     async with httpx.AsyncClient(transport=transport, base_url="http://probes") as caller:
         yield caller
 
 
+@pytest.mark.usefixtures("as_a_process")
 @pytest.mark.django_db(transaction=True)
 async def test_healthz_asks_nobody_and_readyz_asks_all() -> None:
     async with caller_of(health.check_parts) as caller:
         assert (await caller.get("/healthz")).json() == {"status": "ok"}
         answer = await caller.get("/readyz")
-        assert (answer.status_code, answer.json()) == (200, {"status": "ok", "parts": ALL_OK})
+        told = answer.json()
+        assert (answer.status_code, told["status"], told["parts"]) == (200, "ok", ALL_OK)
+        assert told["tables_with_tenant"] == told["tables_with_policy"] > 25
         assert (await caller.get("/healthz/x")).status_code == 404
 
 
+@pytest.mark.usefixtures("as_a_process")
 @pytest.mark.django_db(transaction=True)
 async def test_readyz_names_the_part_that_is_away(settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
@@ -109,11 +121,11 @@ def test_what_the_process_needs_and_has_not_makes_it_unready(
     spec = ConnectionSpec(kind="http", base_url="https://crm.example", auth="bearer")
     save_connection(tenant=tenant, actor="system", ref="crm", spec=spec, secret="a-secret-of-theirs")
     monkeypatch.setattr(connection, "close", lambda: None)
-    assert health.check_parts() == ALL_OK
+    assert health.check_parts().parts == {**ALL_OK, "walls": "open"}, "the tests' own login is a superuser"
     broken(settings)
     found = health.check_parts()
     monkeypatch.undo()
-    assert found[part] == state
+    assert found.parts[part] == state
     assert asyncio.run(Readiness(lambda: found).answer())[0] == 503
 
 
@@ -121,9 +133,9 @@ async def test_a_hundred_probes_cost_one_look_and_a_later_one_another(monkeypatc
     monkeypatch.setattr("llmteam.web.probes.FRESH_SECONDS", 60)
     looks = []
 
-    def look() -> dict[str, str]:
+    def look() -> PartStates:
         looks.append(threading.current_thread().name)
-        return {"part": "ok" if len(looks) == 1 else "away"}
+        return PartStates({"part": "ok" if len(looks) == 1 else "away"})
 
     async with caller_of(look) as caller:
         answers = await asyncio.gather(*(caller.get("/readyz") for _ in range(100)))
@@ -139,9 +151,9 @@ async def test_a_look_that_hangs_is_told_in_time_and_healthz_does_not_wait(monke
     monkeypatch.setattr("llmteam.web.probes.READY_SECONDS", 30.0)
     hung = threading.Event()
 
-    def look() -> dict[str, str]:
+    def look() -> PartStates:
         hung.wait(60)
-        return {}
+        return PartStates({})
 
     async with caller_of(look) as caller:
         waiting = asyncio.create_task(caller.get("/readyz"))

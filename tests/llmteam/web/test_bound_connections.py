@@ -88,7 +88,7 @@ def test_headers_have_a_bound_in_bytes_and_in_number(strict: ServerProcess) -> N
     for flaw in (too_many + b"\r\n", b"X: " + b"y" * 20_000 + b"\r\n\r\n", b"X: " + b"y" * 200_000):
         answer = ask(strict.port, GET[:-2] + flaw)
         assert (answer.status, answer.json()["code"]) == (431, "HEADERS_TOO_LARGE")
-    assert ask(strict.port, b"\x16\x03\x01 this is no HTTP\r\n\r\n").json()["code"] == "MALFORMED"
+    assert ask(strict.port, b"\x16\x03\x01 this is not HTTP\r\n\r\n").json()["code"] == "MALFORMED"
 
 
 def test_headers_that_drip_are_cut_however_steadily(strict: ServerProcess) -> None:

@@ -68,7 +68,7 @@ def test_a_tenant_s_minute_ends_at_its_bound_and_nobody_else_s_with_it(
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
     assert refused.headers["Content-Type"] == "application/problem+json"
     assert refused.headers["X-Request-Id"] == refused.json()["request_id"]
-    assert refused.json()["limit"] == A_MINUTE
+    assert refused.json()["cap"] == A_MINUTE
     assert accepted(few_a_minute, globex.key, A_MINUTE)[0] == A_MINUTE
 
 
@@ -96,6 +96,7 @@ def test_live_keys_cost_their_address_nothing(few_a_minute: ServerProcess, acme:
     assert set(statuses) == {200}
 
 
+@pytest.mark.soak
 def test_processes_count_together_in_redis_and_each_for_itself_without(
     few_a_minute: ServerProcess, acme: Customer, globex: Customer
 ) -> None:
@@ -194,6 +195,7 @@ def waiting_for_locks() -> int:
         return int(cursor.fetchone()[0])
 
 
+@pytest.mark.soak
 def test_one_tenant_s_slow_requests_leave_a_thread_for_others(
     server: ServerProcess, acme: Customer, globex: Customer
 ) -> None:
@@ -261,6 +263,7 @@ def short_of_processors() -> Iterator[None]:
         other.wait()
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("short_of_processors")
 def test_a_tenant_that_computes_much_rests_while_another_computes_less(acme: Customer, globex: Customer) -> None:
     assert answered_beside(globex, acme, share="0.01") < answered_beside(globex, acme, share="1") / 3

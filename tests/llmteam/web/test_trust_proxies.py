@@ -15,6 +15,7 @@ from devserver.folders import CHECKOUT
 from foundation.scope import unscoped
 from llmteam.web.proxies import Networks, with_proxy_headers
 from tests.conftest import Customer
+from tests.support.audit_entries import source_address_of
 from tests.support.definitions import steps_in_a_row
 from tests.support.server import NO_TLS, ServerProcess, running_server
 
@@ -61,7 +62,7 @@ def test_the_caller_s_address_is_the_last_that_no_trusted_proxy_has(production: 
 def address_seen(customer: Customer) -> str | None:
     with unscoped("tests look at everything"):
         entry = Entry.objects.filter(tenant_id=customer.tenant.id).order_by("-id").first()
-    return None if entry is None else entry.source_address
+    return None if entry is None else source_address_of(entry)
 
 
 async def scope_inside(client: list[Any] | None, *headers: tuple[bytes, bytes], kind: str = "http") -> dict[str, Any]:

@@ -118,7 +118,7 @@ async def test_an_answer_that_is_refused_costs_all_the_same(either: AgentBench) 
     assert either.usage[0].output_tokens > 0
 
 
-@pytest.mark.parametrize(("finish", "word"), [("length", "max_tokens"), ("stop", "nothing")])
+@pytest.mark.parametrize(("finish", "word"), [("length", "max_tokens"), ("stop", "empty")])
 async def test_no_answer_is_a_failure(bench: AgentBench, finish: str, word: str) -> None:
     bench.says(Reply("", finish=finish))  # type: ignore[arg-type]
     failure = await bench.fail(prompt="x")

@@ -185,3 +185,39 @@ async def test_a_count_is_not_lost_to_zeros_behind_it(bench: AgentBench, provide
         field.route("POST", "/*", stream(*events))
         await bench.ask(prompt="Tell")
     assert [(one.input_tokens, one.output_tokens, one.is_estimated) for one in bench.usage] == [(30, 20, False)]
+
+
+THINKING = {"completion_tokens_details": {"reasoning_tokens": 100}}
+
+
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        ({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}, (10, 5)),
+        ({"prompt_tokens": 10, "completion_tokens": 105, "total_tokens": 115, **THINKING}, (10, 105)),
+        ({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 115}, (10, 105)),
+        ({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 115, **THINKING}, (10, 105)),
+        ({"prompt_tokens": 10, "completion_tokens": 5, **THINKING}, (10, 105)),
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "total_tokens": 85,
+                "prompt_tokens_details": {"cached_tokens": 70},
+            },
+            (80, 5),
+        ),
+        ({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 3}, (10, 5)),
+        ({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": "many", "prompt_tokens_details": []}, (10, 5)),
+    ],
+    ids=["plain", "thought within", "in the total", "beside, in the total", "beside", "kept", "too few", "odd"],
+)
+async def test_what_stands_beside_the_answer_s_tokens_is_counted(
+    bench: AgentBench, usage: dict[str, Any], counted: tuple[int, int]
+) -> None:
+    with CountingServer() as server:
+        bench.model("main", base_url=f"{server.url}/v1")
+        server.route("POST", "/*", Answer(body={"choices": [{"message": {"content": "done"}}], "usage": usage}))
+        assert await bench.ask(prompt="x") == "done"
+    [used] = bench.usage
+    assert (used.input_tokens, used.output_tokens, used.is_estimated) == (*counted, False)

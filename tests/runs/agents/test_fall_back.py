@@ -60,6 +60,14 @@ async def test_a_failure_is_told_with_all_that_was_tried(bench: AgentBench) -> N
     assert (failure.code, failure.retryable) == ("LLM_SERVER_ERROR", True), "a wrong key takes no chance away"
 
 
+async def test_what_is_heard_of_each_model_is_a_text_of_its_own(bench: AgentBench) -> None:
+    bench.by_model(m_1="no JSON", m_2='{"answer": 1}')
+    schema = {"type": "object", "required": ["answer"], "properties": {"answer": {"type": "integer"}}}
+    assert await bench.ask(prompt="x", response_schema=schema, fallback=["second"]) == {"answer": 1}
+    texts = ["".join(text) for text in bench.texts if text]
+    assert texts == ["no JSON", "no JSON", '{"answer": 1}'], "and so is one that is asked for again"
+
+
 async def test_without_one_the_failure_is_the_model_s_own(bench: AgentBench) -> None:
     bench.by_model(m_1=Problem("unauthorised"))
     failure = await bench.fail(prompt="x")

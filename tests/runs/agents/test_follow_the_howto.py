@@ -15,7 +15,7 @@ from runs.agents.tools import MAX_RESULT_BYTES
 from tests.conftest import Customer
 from tests.support.agent_bench import AgentBench, closed, wants
 from tests.support.http_server import Answer
-from tests.support.stand_ins import document, judged
+from tests.support.stand_in_catalog import document, judged
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "howto" / "llm-agent.md").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ import pytest
 
 from runs.steps.llm_agent import LlmAgent
 from segments.validation import validate
-from tests.support.stand_ins import document, judged, stand_in_catalog
+from tests.support.stand_in_catalog import document, judged, stand_in_catalog
 
 PARAMETERS = {"type": "object", "required": ["no"], "properties": {"no": {"type": "string"}}}
 TOOL = {"name": "look_up", "client_ref": "shop", "path": "/orders/{no}", "parameters": PARAMETERS}

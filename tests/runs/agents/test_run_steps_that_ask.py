@@ -17,12 +17,12 @@ from tenants.connections.services import save_connection
 from tenants.errors import ConnectionInvalid
 from tenants.models import Tenant
 from tests.support.agent_bench import wants
-from tests.support.books import assert_equal_everywhere
 from tests.support.engine import event_types, events_of, make_tenant
 from tests.support.host import running_host
 from tests.support.http_server import Answer, CountingServer
 from tests.support.model_runs import ask_step, connect_model, forget, run_segment, run_steps
 from tests.support.segments import segment, step
+from tests.support.usage_books import assert_equal_everywhere
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import pytest
 
 from segments.validation import validate
 from tests.support.agent_bench import AgentBench
-from tests.support.stand_ins import document, stand_in_catalog
+from tests.support.stand_in_catalog import document, stand_in_catalog
 
 HISTORY = [
     {"role": "system", "content": "Be brief."},
@@ -47,7 +47,12 @@ async def test_how_words_are_chosen_and_where_they_end_is_said(either: AgentBenc
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("model", "model for it"), ("stop_sequences", "stop for it"), ("stream", "no step"), ("n", "no step")],
+    [
+        ("model", "model for it"),
+        ("stop_sequences", "stop for it"),
+        ("stream", "a step cannot set it"),
+        ("n", "a step cannot set it"),
+    ],
 )
 def test_what_the_platform_writes_is_not_said_twice(name: str, hint: str) -> None:
     config = {"llm_ref": "default", "prompt": "x", "extra": {"seed": 7}}

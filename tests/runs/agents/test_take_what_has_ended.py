@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from examples.model_server import Problem, Reply
-from runs.providers import through_sdk
+from runs.providers import sdk_provider
 from tests.support.agent_bench import AgentBench
 from tests.support.http_server import Answer, CountingServer
 
@@ -87,7 +87,7 @@ async def test_a_connection_that_breaks_off_behind_the_end_takes_nothing_away(
 async def test_a_connection_that_stays_open_behind_the_end_is_not_waited_for(
     bench: AgentBench, field: CountingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(through_sdk, "AFTER_END_SECONDS", 0.2)
+    monkeypatch.setattr(sdk_provider, "AFTER_END_SECONDS", 0.2)
     release = threading.Event()
 
     def pieces() -> Iterator[bytes]:

@@ -1,17 +1,18 @@
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
+from django.test import override_settings
 
 from tenants.models import Tenant
 from tests.support.engine import make_tenant
-from tests.support.host_settings import set_up_hosts
+from tests.support.host_settings import OF_HOSTS
 from tests.support.http_server import CountingServer
 
 
-@pytest.fixture(autouse=True)
-def fast_hosts(settings: Any) -> None:
-    set_up_hosts(settings)
+@pytest.fixture(scope="module", autouse=True)
+def fast_hosts() -> Iterator[None]:
+    with override_settings(**OF_HOSTS):
+        yield
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from foundation.scope import unscoped
 from kernel.clock import utc_now
 from runs.callbacks.sealing import Address, hash_url
 from runs.callbacks.services import clear_notifications, set_notifications
-from runs.engine.store import deliveries
+from runs.engine.store import deliveries, delivery_claims
 from runs.engine.store.connection import connect, transaction
-from runs.engine.store.deliveries import DeliveryClaim, Settled
+from runs.engine.store.deliveries import SettledDelivery
+from runs.engine.store.delivery_claims import DeliveryClaim
 from runs.models import Delivery, DeliveryStatus
 from tenants.models import Tenant
 from tests.support.callbacks import (
@@ -64,9 +65,9 @@ class Looker:
 
     def take(self) -> DeliveryClaim:
         """Claim, inside the transaction that is open."""
-        return deliveries.claim(self.connection, busy={}, room=50, per_target=10, lease_seconds=60)
+        return delivery_claims.claim(self.connection, busy={}, room=50, per_target=10, lease_seconds=60)
 
-    def settle(self, *settled: Settled) -> list[Settled]:
+    def settle(self, *settled: SettledDelivery) -> list[SettledDelivery]:
         return deliveries.settle(self.connection, settled)
 
     def count_unlocked(self) -> int:
@@ -83,8 +84,8 @@ def lookers() -> Iterator[tuple[Looker, Looker]]:
         looker.connection.close()
 
 
-def arrived(delivery_id: UUID) -> Settled:
-    return Settled(delivery_id, 1, DeliveryStatus.DELIVERED, None, utc_now().timestamp(), 1, 200, "", "")
+def arrived(delivery_id: UUID) -> SettledDelivery:
+    return SettledDelivery(delivery_id, 1, DeliveryStatus.DELIVERED, None, utc_now().timestamp(), 1, 200, "", "")
 
 
 def queued_of(run_id: UUID) -> list[bool]:

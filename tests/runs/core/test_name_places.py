@@ -2,9 +2,9 @@
 
 import pytest
 
+from runs.core.call_places import is_same_place, place_of
 from runs.core.frames import Frame, Stack
-from runs.core.places import is_same_place, place_of
-from runs.core.state import Past, Token
+from runs.core.state import Token, TokenHistory
 
 
 def token(*items: int | None, **lineage: int) -> Token:
@@ -12,7 +12,7 @@ def token(*items: int | None, **lineage: int) -> Token:
     stack = Stack({frame.step_id: 0 for frame in frames})
     for frame in frames:
         stack = stack.push_again(frame, {})
-    return Token(1, "any", stack, Past(lineage))
+    return Token(1, "any", stack, TokenHistory(lineage))
 
 
 def test_names_the_last_activation_upstream_and_the_items():

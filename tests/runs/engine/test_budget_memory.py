@@ -85,22 +85,22 @@ def test_each_item_of_each_branch_is_reckoned() -> None:
 def test_at_the_edge_nothing_is_claimed_until_there_is_room_again() -> None:
     holders: list[Held] = []
     budget = MemoryBudget(100 * MIB, lambda: holders)
-    assert budget.room() == (75 * MIB // CLAIM_BYTES, ())
+    assert budget.room() == (75 * MIB // CLAIM_BYTES, 75 * MIB, ())
     one, other = Held(40 * MIB), Held(36 * MIB)
     for holder in (one, other):
         holders.append(holder)
         budget.add(holder.held_bytes)
-    assert budget.room() == ((95 - 76) * MIB // CLAIM_BYTES, (one.tenant_id,)), "others' runs have what is left"
+    assert budget.room() == ((95 - 76) * MIB // CLAIM_BYTES, None, (one.tenant_id,)), "others' runs have the rest"
     budget.add(19 * MIB)
-    assert budget.room().runs == 0, "until that is full, too"
+    assert budget.room().sure == 0, "until that is full, too"
     budget.add(-19 * MIB)
     assert (one.is_leaving, other.is_leaving) == (False, True)
     budget.add(-other.held_bytes)
     assert budget.room().without == ()
-    assert 0 < budget.room().runs <= 16, "after that carefully"
+    assert 0 < budget.room().sure <= 16, "after that carefully"
     budget.add(-one.held_bytes)
     budget.tick()
-    assert budget.room() == (75 * MIB // CLAIM_BYTES, ())
+    assert budget.room() == (75 * MIB // CLAIM_BYTES, 75 * MIB, ())
 
 
 def test_at_the_edge_who_holds_little_is_claimed_for_and_who_holds_much_is_not() -> None:

@@ -17,6 +17,7 @@ from tests.support.engine import (
     queue_run,
     queue_runs,
     send_cancel,
+    set_limits,
     signals_of,
     wait_for,
     wait_until_over,
@@ -70,8 +71,7 @@ def test_a_lost_poke_costs_one_heartbeat(acme: Tenant) -> None:
 
 
 def test_a_queued_run_is_cancelled_by_a_claim_that_executes_nothing(acme: Tenant) -> None:
-    acme.max_concurrent_runs = 0
-    acme.save()
+    set_limits(acme, concurrent_runs=0)
     run_id = queue_run(acme, segment(step("slow")))
     other_id = queue_run(acme, segment(step("slow")))
     send_cancel(run_id)

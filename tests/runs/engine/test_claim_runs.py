@@ -19,6 +19,8 @@ from tests.support.engine import (
     queue_run,
     queue_runs,
     send_cancel,
+    set_limits,
+    wait_for,
     wait_until_over,
 )
 from tests.support.host import running_host
@@ -71,8 +73,7 @@ def test_parked_runs_that_woke_and_queued_ones_go_by_priority_and_age_together(a
 
 
 def test_parked_runs_count_against_the_cap_once_they_woke(acme: Tenant) -> None:
-    acme.max_concurrent_runs = 3
-    acme.save()
+    set_limits(acme, concurrent_runs=3)
     queue_runs(acme, DOCUMENT, 2)
     queue_runs(acme, DOCUMENT, 5, status="waiting", wake_at=utc_now() - timedelta(seconds=1))
     worker_id = register_host()
@@ -97,8 +98,7 @@ def test_tenants_take_turns_however_long_their_queues_are(acme: Tenant, globex: 
 
 
 def test_nobody_gets_above_its_cap(acme: Tenant, globex: Tenant) -> None:
-    acme.max_concurrent_runs = 3
-    acme.save()
+    set_limits(acme, concurrent_runs=3)
     queue_runs(acme, DOCUMENT, 10)
     queue_runs(globex, DOCUMENT, 10)
     worker_id = register_host()
@@ -108,8 +108,7 @@ def test_nobody_gets_above_its_cap(acme: Tenant, globex: Tenant) -> None:
 
 
 def test_a_command_ignores_the_cap_and_the_room(acme: Tenant) -> None:
-    acme.max_concurrent_runs = 1
-    acme.save()
+    set_limits(acme, concurrent_runs=1)
     run_ids = queue_runs(acme, DOCUMENT, 3)
     worker_id = register_host()
     assert claim_ids(worker_id) == [run_ids[0]]
@@ -118,8 +117,7 @@ def test_a_command_ignores_the_cap_and_the_room(acme: Tenant) -> None:
 
 
 def test_hosts_that_claim_at_once_share_the_runs_and_keep_the_cap(acme: Tenant, globex: Tenant) -> None:
-    acme.max_concurrent_runs = 37
-    acme.save()
+    set_limits(acme, concurrent_runs=37)
     queue_runs(acme, DOCUMENT, 100)
     queue_runs(globex, DOCUMENT, 100)
     worker_ids = [register_host(), register_host(), register_host()]
@@ -161,29 +159,36 @@ def test_a_run_with_many_losses_is_claimed_alone(acme: Tenant) -> None:
 
 
 def test_a_run_with_many_losses_needs_no_slot_of_a_tenant_that_may_run_something(acme: Tenant) -> None:
-    acme.max_concurrent_runs = 1
-    acme.save()
+    set_limits(acme, concurrent_runs=1)
     plain, another = queue_runs(acme, DOCUMENT, 2)
     suspect = queue_run(acme, DOCUMENT, losses=3)
     worker_id = register_host()
     assert claim_ids(worker_id) == [plain]
     assert claim_ids(worker_id) == [], "the only slot is taken"
-    acme.max_concurrent_runs = 0
-    acme.save()
+    set_limits(acme, concurrent_runs=0)
     assert claim(worker_id, suspects=True) == []
-    acme.max_concurrent_runs = 1
-    acme.save()
+    set_limits(acme, concurrent_runs=1)
     assert [claimed.run_id for claimed in claim(worker_id, suspects=True)] == [suspect]
     assert get_run(another).owner is None
 
 
 def test_a_freed_slot_is_taken_at_once(acme: Tenant, settings: Any) -> None:
     settings.SWEEP_SECONDS = 30
-    acme.max_concurrent_runs = 2
-    acme.save()
+    set_limits(acme, concurrent_runs=2)
     run_ids = queue_runs(acme, segment(step("one", seconds=0.05)), 12)
     with running_host():
         assert set(wait_until_over(*run_ids, seconds=5)) == {"completed"}
+
+
+def test_a_host_that_rests_between_claims_stops_at_once(acme: Tenant, settings: Any, monkeypatch: Any) -> None:
+    settings.SWEEP_SECONDS = 600
+    monkeypatch.setattr("runs.engine.host.host.REST", 1_000_000.0)
+    monkeypatch.setattr("runs.engine.host.host.MOST_REST_SECONDS", 0.5)
+    with running_host() as host:
+        wait_for(lambda: host.worker_id is not None)
+        for _ in range(20):
+            host.poke()
+            time.sleep(0.03)
 
 
 @pytest.mark.slow
@@ -191,8 +196,7 @@ def test_a_freed_slot_is_taken_at_once(acme: Tenant, settings: Any) -> None:
 def test_a_long_queue_does_not_slow_claims_down(acme: Tenant) -> None:
     others = [make_tenant(f"tenant-{n}") for n in range(20)]
     for tenant in [acme, *others]:
-        tenant.max_concurrent_runs = 100_000
-        tenant.save()
+        set_limits(tenant, concurrent_runs=100_000)
     worker_id = register_host()
 
     def rate() -> float:

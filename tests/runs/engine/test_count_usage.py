@@ -7,19 +7,20 @@ from typing import Any
 from foundation.scope import unscoped
 from runs.core.events import EventType
 from runs.engine.journal.batches import Slice
-from runs.engine.journal.writer import Writer, write_batch
+from runs.engine.journal.committing import write_batch
+from runs.engine.journal.writer import Writer
 from runs.engine.run.spending import Spending
 from runs.engine.store.connection import connect
 from runs.journals.activations import list_steps
 from runs.models import Run, UsageDay, UsageEntry
 from runs.replay import replay_run
 from tenants.models import Tenant
-from tests.support.books import assert_equal_everywhere
 from tests.support.engine import get_run, in_thread, queue_run, queue_runs, send_cancel, wait_for, wait_until_over
 from tests.support.host import running_host
 from tests.support.http_server import Answer, CountingServer
 from tests.support.journals import claim, open_journal, register_host
 from tests.support.segments import segment, step
+from tests.support.usage_books import assert_equal_everywhere
 from tests.support.worker import running_worker
 
 
@@ -52,7 +53,7 @@ def test_each_call_is_an_entry_and_the_sums_are_equal(acme: Tenant) -> None:
 
 
 def test_failed_and_retried_and_late_attempts_count(acme: Tenant) -> None:
-    retried = spender(fail="FLAKY", fails_until=3, retryable=True, retry={"max_retries": 3, "delay_seconds": 0.01})
+    retried = spender(fail="FLAKY", fails_until=3, retryable=True, retry={"max_attempts": 4, "initial_seconds": 0.01})
     failing = spender(fail="BROKEN", cost="0.25")
     late = spender(calls=2, seconds=0.4, timeout_seconds=0.6)
     run_ids = [queue_run(acme, segment(one)) for one in (retried, failing, late)]
@@ -63,7 +64,7 @@ def test_failed_and_retried_and_late_attempts_count(acme: Tenant) -> None:
 
 
 def test_each_step_tells_what_all_its_attempts_took(acme: Tenant) -> None:
-    retried = spender(fail="FLAKY", fails_until=3, retryable=True, retry={"max_retries": 3, "delay_seconds": 0.01})
+    retried = spender(fail="FLAKY", fails_until=3, retryable=True, retry={"max_attempts": 4, "initial_seconds": 0.01})
     run_id = queue_run(acme, segment(retried, spender("again", calls=2, cost="0.5")))
     with running_host():
         assert wait_until_over(run_id) == ["completed"]

@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from devserver.processes import free_port
 from llmteam import environment
-from runs.engine.host.exposition import Exposition
+from runs.engine.host.metrics_server import MetricsServer
 from tenants.models import Tenant
 from tests.support.engine import queue_run, wait_until_over
 from tests.support.segments import segment, step
@@ -36,7 +36,7 @@ def test_a_worker_shows_what_it_did(acme: Tenant) -> None:
 def test_a_token_counts_there_too(settings: Any) -> None:
     settings.WORKER_METRICS_ADDRESS = "127.0.0.1", free_port()
     port = settings.WORKER_METRICS_ADDRESS[1]
-    exposition = Exposition()
+    exposition = MetricsServer()
     exposition.start()
     try:
         assert get(port).status_code == 200
@@ -52,7 +52,7 @@ def test_a_token_counts_there_too(settings: Any) -> None:
 
 def test_nothing_is_served_unless_it_was_asked_for(settings: Any) -> None:
     assert settings.WORKER_METRICS_ADDRESS is None
-    exposition = Exposition()
+    exposition = MetricsServer()
     exposition.start()
     exposition.stop()
 
@@ -60,7 +60,7 @@ def test_nothing_is_served_unless_it_was_asked_for(settings: Any) -> None:
 def test_an_address_that_is_taken_costs_the_metrics_only(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings.WORKER_METRICS_ADDRESS = taken.getsockname()
-        exposition = Exposition()
+        exposition = MetricsServer()
         exposition.start()
         exposition.stop()
     assert "no metrics" in caplog.text

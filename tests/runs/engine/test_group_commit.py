@@ -10,15 +10,16 @@ from django.db import connection as django_connection
 
 from foundation.scope import unscoped
 from runs.core.events import EventType
-from runs.core.journal import chain
 from runs.engine.errors import LeaseLost, RunRefused
 from runs.engine.journal.batches import Slice
+from runs.engine.journal.committing import write_batch
 from runs.engine.journal.journal import Journal
-from runs.engine.journal.writer import TENANT_EVENTS, Writer, write_batch
+from runs.engine.journal.writer import TENANT_EVENTS, Writer
 from runs.engine.store.connection import connect, conninfo
 from runs.models import Run
 from tenants.models import Tenant
 from tests.support.engine import events_of, get_run, in_thread, make_tenant, queue_runs
+from tests.support.journal_digests import digest_of, stored_events
 from tests.support.journals import claim, open_journal, register_host
 from tests.support.segments import segment, step
 
@@ -113,16 +114,11 @@ def test_the_row_tells_the_length_size_and_digest_of_what_is_stored(acme: Tenant
                 await writer.commit(journal)
 
     in_loop(scenario)
-    with unscoped("a test looks at the stored text"), django_connection.cursor() as cursor:
-        cursor.execute("select payload::text from runs_runevent where run_id = %s order by seq", [run_id])
-        payloads = [payload for (payload,) in cursor.fetchall()]
-    digest = b""
-    for payload in payloads:
-        digest = chain(digest, payload.encode())
+    events = stored_events(run_id)
     run = get_run(run_id)
-    assert bytes(run.digest) == digest
+    assert bytes(run.digest) == digest_of(events)
     assert run.last_seq == 3
-    assert run.journal_bytes == sum(len(payload.encode()) for payload in payloads)
+    assert run.journal_bytes == sum(len(text.encode()) for *_, text in events)
 
 
 def test_a_stale_epoch_loses_alone(acme: Tenant) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from kernel.crypto import CannotOpen, KeyRing
+from kernel.crypto import KeyRing, SealBroken
 from kernel.ids import new_id
 from runs.commands import command_run
 from runs.models import SignalKind
@@ -199,11 +199,11 @@ def test_what_is_sealed_opens_for_its_run_and_connection_alone(monkeypatch: pyte
     assert (len(ours.begin().of("shop")), len(ours.begin().of("other"))) == (1, 0)
     for stranger in (RunCookies(tenant, other), RunCookies(new_id(), one)):
         stranger.fold(payload)
-        with pytest.raises(CannotOpen):
+        with pytest.raises(SealBroken):
             stranger.begin().of("shop")
     elsewhere = RunCookies(tenant, one)
     elsewhere.fold({"cookies": {**payload["cookies"], "connection": "other"}})
-    with pytest.raises(CannotOpen):
+    with pytest.raises(SealBroken):
         elsewhere.begin().of("other")
     replayed = RunCookies(tenant, other)
     replayed.fold(sealed_again(payload, tenant_id=tenant, source=one, run_id=other))
@@ -213,5 +213,5 @@ def test_what_is_sealed_opens_for_its_run_and_connection_alone(monkeypatch: pyte
     without_key = RunCookies(tenant, one)
     without_key.fold(payload)
     without_key.fold(payload)
-    with pytest.raises(CannotOpen):
+    with pytest.raises(SealBroken):
         without_key.begin().of("shop")

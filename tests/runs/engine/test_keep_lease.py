@@ -13,7 +13,7 @@ from runs.commands import command_run
 from runs.engine.host.lease import FROZEN_EXIT
 from runs.engine.host.sweeper import Sweeper
 from runs.engine.store.connection import connect
-from runs.engine.store.workers import free_runs_of_the_dead
+from runs.engine.store.workers import free_runs_of_dead_hosts
 from runs.models import Run, SignalKind, Worker
 from tenants.models import Tenant
 from tests.support.engine import (
@@ -49,7 +49,7 @@ def own_until_the_lease_ends(tenant: Tenant, runs: int = 1) -> None:
 
 def sweep() -> int:
     with connect("test") as connection:
-        return free_runs_of_the_dead(connection, lease_seconds=0.1).runs
+        return free_runs_of_dead_hosts(connection, lease_seconds=0.1).runs
 
 
 def test_the_runs_of_a_dead_host_are_freed_and_its_row_goes(acme: Tenant) -> None:

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -14,13 +13,14 @@ from django.db import connection
 from kernel.clock import utc_now
 from runs.engine.host.sweeper import SECOND_LOOK_SECONDS, Sweeper
 from runs.engine.store.connection import connect, conninfo
-from runs.engine.store.workers import LOCK, free_runs_of_the_dead
+from runs.engine.store.workers import LOCK, free_runs_of_dead_hosts
 from runs.models import Worker
 from tenants.models import Tenant
 from tests.support.engine import event_types, get_run, queue_run, queue_runs, wait_for, wait_until_over
 from tests.support.host import running_host
 from tests.support.http_server import Answer, CountingServer
 from tests.support.journals import claim, register_host
+from tests.support.processes.login import address_of_the_database
 from tests.support.segments import segment, step
 from tests.support.worker import running_worker
 
@@ -157,7 +157,7 @@ def test_a_host_that_only_just_registers_is_never_taken_for_dead(acme: Tenant) -
             while not done.is_set():
                 rows = connection.execute("select id from runs_worker").fetchall()
                 suspected = frozenset(worker_id for (worker_id,) in rows)
-                swept = free_runs_of_the_dead(connection, lease_seconds=0.1, suspected=suspected)
+                swept = free_runs_of_dead_hosts(connection, lease_seconds=0.1, suspected=suspected)
                 found.append(len(swept.unlocked) + swept.gone)
 
     sweeping = threading.Thread(target=sweep)
@@ -178,11 +178,7 @@ def test_a_host_that_only_just_registers_is_never_taken_for_dead(acme: Tenant) -
 def test_behind_a_pooler_a_direct_address_is_needed_else_the_lease_alone_tells(
     acme: Tenant, direct: bool, holds_lock: bool
 ) -> None:
-    told = connection.settings_dict
-    address = (
-        f"postgresql://{quote(told['USER'])}:{quote(told['PASSWORD'])}@{told['HOST']}:{told['PORT']}/{told['NAME']}"
-    )
-    more = {"DATABASE_DIRECT_URL": address} if direct else {}
+    more = {"DATABASE_DIRECT_URL": address_of_the_database()} if direct else {}
     run_id = queue_run(acme, segment(step("one")))
     with running_worker("worker-1", DATABASE_POOLED="1", **more) as worker:
         assert Worker.objects.get().holds_lock is holds_lock

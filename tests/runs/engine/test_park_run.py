@@ -23,6 +23,7 @@ from tests.support.engine import (
     queue_run,
     queue_runs,
     send_cancel,
+    set_limits,
     statuses,
     wait_for,
     wait_until_over,
@@ -111,8 +112,7 @@ def test_a_command_in_the_same_instant_is_never_slept_through(acme: Tenant, trie
     def send(run_id: Any, command: SignalKind) -> None:
         command_run(tenant=acme, actor="key:tests", run_id=run_id, command=command)
 
-    acme.max_concurrent_runs = 3 * tries
-    acme.save()
+    set_limits(acme, concurrent_runs=3 * tries)
     worker_id = register_host()
     calm = queue_run(acme, segment(step("one")))
     assert asyncio.run(park([calm], worker_id, None)) == [True]

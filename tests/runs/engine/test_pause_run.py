@@ -15,6 +15,7 @@ from tests.support.engine import (
     events_of,
     get_run,
     queue_run,
+    set_limits,
     signals_of,
     wait_for,
     wait_until_over,
@@ -109,8 +110,7 @@ def test_a_parked_run_is_claimed_to_be_paused(acme: Tenant) -> None:
     run_id = queue_run(acme, segment(step("slow", fail="BUSY", retryable=True, retry_after=60, retry=TWICE)))
     with running_host():
         wait_for(has_status(run_id, RunStatus.WAITING))
-        acme.max_concurrent_runs = 0
-        acme.save()
+        set_limits(acme, concurrent_runs=0)
         pause(acme, run_id)
         wait_for(has_status(run_id, RunStatus.PAUSED))
     assert event_types(run_id)[-2:] == ["step.retrying slow", "segment.paused"]
@@ -134,8 +134,7 @@ def test_a_resume_is_taken_while_a_worker_looks_at_a_wait_of_the_paused_run(acme
 
 
 def test_a_queued_run_is_paused_past_the_cap_and_resumed_below_it(acme: Tenant) -> None:
-    acme.max_concurrent_runs = 0
-    acme.save()
+    set_limits(acme, concurrent_runs=0)
     run_id = queue_run(acme, segment(step("one")))
     pause(acme, run_id)
     with running_host():
@@ -144,8 +143,7 @@ def test_a_queued_run_is_paused_past_the_cap_and_resumed_below_it(acme: Tenant) 
         time.sleep(1)
         assert get_run(run_id).status == "queued"
         assert event_types(run_id) == ["segment.started", "segment.paused"]
-        acme.max_concurrent_runs = 1
-        acme.save()
+        set_limits(acme, concurrent_runs=1)
         assert wait_until_over(run_id) == ["completed"]
 
 
@@ -162,8 +160,7 @@ def test_a_resume_that_comes_before_the_pause_took_effect_is_told_too(acme: Tena
 
 
 def test_a_pause_taken_back_gives_no_slot(acme: Tenant) -> None:
-    acme.max_concurrent_runs = 0
-    acme.save()
+    set_limits(acme, concurrent_runs=0)
     run_id = queue_run(acme, segment(step("one")))
     pause(acme, run_id)
     resume(acme, run_id)
@@ -173,8 +170,7 @@ def test_a_pause_taken_back_gives_no_slot(acme: Tenant) -> None:
         run = get_run(run_id)
         assert (run.status, run.owner, run.signals_pending) == ("queued", None, False)
         assert event_types(run_id) == ["segment.started", "segment.paused", "segment.resumed"]
-        acme.max_concurrent_runs = 1
-        acme.save()
+        set_limits(acme, concurrent_runs=1)
         assert wait_until_over(run_id) == ["completed"]
 
 
@@ -258,8 +254,7 @@ def test_a_run_is_cancelled_wherever_it_is(acme: Tenant, status: str) -> None:
     wait = step("slow", fail="BUSY", retryable=True, retry_after=60, retry=TWICE)
     run_id = queue_run(acme, segment(wait if status == "waiting" else slow))
     if status == "queued":
-        acme.max_concurrent_runs = 0
-        acme.save()
+        set_limits(acme, concurrent_runs=0)
     if status == "paused":
         pause(acme, run_id)
     if status == "stalled":

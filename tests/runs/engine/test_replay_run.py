@@ -1,10 +1,6 @@
-import hashlib
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
-from foundation.scope import unscoped
 from runs.commands import command_run
 from runs.models import SignalKind
 from runs.replay import replay_run
@@ -12,6 +8,7 @@ from tenants.models import Tenant
 from tests.support.engine import event_types, events_of, get_run, queue_run, wait_for, wait_until_over
 from tests.support.host import running_host
 from tests.support.http_server import Answer, CountingServer
+from tests.support.journal_digests import digest_of, stored_events
 from tests.support.segments import segment, step
 
 
@@ -31,12 +28,8 @@ def counted(server: CountingServer) -> dict[str, int]:
 
 def chained(run_id: UUID) -> tuple[bytes, int]:
     """The digest and size of what is stored, worked out anew."""
-    with unscoped("a test reads the stored text"), connection.cursor() as cursor:
-        cursor.execute("select payload::text from runs_runevent where run_id = %s order by seq", [run_id])
-        digest, size = b"", 0
-        for (text,) in cursor.fetchall():
-            digest, size = hashlib.sha256(digest + text.encode()).digest(), size + len(text.encode())
-    return digest, size
+    texts = stored_events(run_id)
+    return digest_of(texts), sum(len(text.encode()) for *_, text in texts)
 
 
 def test_calls_whose_outcome_was_recorded_before_are_not_made_again(acme: Tenant, server: CountingServer) -> None:

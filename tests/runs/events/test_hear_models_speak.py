@@ -8,11 +8,10 @@ import pytest
 
 from kernel.ids import new_id
 from runs.bus.deltas import MAX_PENDING, Delta, read_deltas, write_deltas
-from runs.steps.registry import registry
 from tests.conftest import Customer
-from tests.support import step_types
 from tests.support.engine import events_of, get_run, queue_run, wait_until_over
 from tests.support.host import running_host
+from tests.support.host_settings import with_step_types
 from tests.support.server import ServerProcess, running_server
 from tests.support.streams import event_stream, message, until_closed, websocket
 from tests.support.valkeys import own_valkey
@@ -20,12 +19,10 @@ from tests.support.valkeys import own_valkey
 PIECES = ["Dear ", "customer, ", "goodness ", "\u00e9\u4e2d\n", "bye"]
 
 
-@pytest.fixture(autouse=True)
-def engine_settings(settings: Any) -> Iterator[None]:
-    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, step_types.APP]
-    registry.cache_clear()
-    yield
-    registry.cache_clear()
+@pytest.fixture(scope="module", autouse=True)
+def engine_settings() -> Iterator[None]:
+    with with_step_types():
+        yield
 
 
 def speaking(pieces: list[str], pause_seconds: float = 0.1, **config: Any) -> dict[str, Any]:
@@ -129,6 +126,18 @@ def test_another_run_s_followers_hear_none(acme: Customer, globex: Customer, ser
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_second_answer_of_an_attempt_is_a_text_of_its_own(acme: Customer, server: ServerProcess) -> None:
+    said = ["another_text", "Half an", "another_text", "another_text", "Full one"]
+    run_id = queue_run(acme.tenant, speaking(said))
+    with event_stream(server, acme.key, f"/runs/{run_id}/events?after=0") as events, running_host():
+        heard = [one.data["payload"] for one in events if one.data["event_type"] == "step.delta"]
+    assert heard == [
+        {"answer": 1, "offset": 0, "text": "Half an"},
+        {"answer": 2, "offset": 0, "text": "Full one"},
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_what_is_no_text_is_heard_as_a_question_mark_and_hinders_nobody(acme: Customer, server: ServerProcess) -> None:
     run_id = queue_run(acme.tenant, speaking(["half_a_pair", "fine"]))
     with event_stream(server, acme.key, f"/runs/{run_id}/events?after=0") as events, running_host():
@@ -174,8 +183,8 @@ def test_a_flood_of_pieces_neither_slows_the_run_nor_grows_the_host(acme: Custom
 
 
 def test_a_message_that_is_none_of_ours_says_nothing() -> None:
-    delta = Delta(new_id(), "speak", 1, 2, 3, 4, "text")
+    delta = Delta(new_id(), "speak", 1, 2, 1, 3, 4, "text")
     assert read_deltas(write_deltas([delta])) == [delta]
     assert read_deltas(b"{") == []
-    for text in (b"7", b"[7]", b'[["x"]]', b"[[1, 2, 3, 4, 5, 6, 7]]", b"\xff"):
+    for text in (b"7", b"[7]", b'[["x"]]', b"[[1, 2, 3, 4, 5, 6, 7, 8]]", b"\xff"):
         assert read_deltas(text) == []

@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 
 from kernel.ids import new_id
-from runs.bus.notices import Advance, Notices, read_notice, write_notice
+from runs.bus.advances import Advance, AdvancePublisher, read_advance, write_advance
 from runs.bus.publisher import Publisher
 from runs.events import hub as hub_module
 from runs.events.hub import Hub
@@ -23,14 +23,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("text", [b"", b"{}", b"7", b"[[1,2]]", b'[["a","b",3,null]]', b"\xff", b'[[null,null,"x",1]]'])
 def test_a_notice_that_cannot_be_read_says_nothing(text: bytes) -> None:
     advance = Advance(new_id(), new_id(), 3, None)
-    assert read_notice(write_notice([advance])) == [advance]
-    assert read_notice(text) == []
+    assert read_advance(write_advance([advance])) == [advance]
+    assert read_advance(text) == []
 
 
 async def test_a_host_goes_on_telling_whatever_becomes_of_redis(settings: Any) -> None:
     with own_valkey() as valkey:
         settings.REDIS_URL = valkey.url
-        notices, hub, run_id = Notices(), Hub(), new_id()
+        notices, hub, run_id = AdvancePublisher(), Hub(), new_id()
         notices.start()
         with hub.watching(("run", run_id)) as watch:
             await _until(lambda: hub._subscribed)
@@ -73,7 +73,7 @@ async def test_what_comes_meanwhile_goes_together_and_an_end_goes_at_once() -> N
 
 @pytest.mark.parametrize("moment", range(12))
 async def test_notices_end_at_whatever_moment_they_are_stopped(moment: int) -> None:
-    notices = Notices()
+    notices = AdvancePublisher()
     notices.start()
     notices.publish(Advance(new_id(), new_id(), 1, None))
     await _until(lambda: not notices._pending)

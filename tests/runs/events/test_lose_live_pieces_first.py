@@ -13,7 +13,7 @@ from asgiref.sync import sync_to_async
 from kernel.ids import new_id
 from runs.bus.deltas import MAX_AT_ONCE, MAX_PENDING, Delta, Deltas
 from runs.events.cursor import EventFrame, EventPlace, Record
-from runs.events.live import KEPT_CHARACTERS, KEPT_DELTAS, Live
+from runs.events.live import KEPT_CHARACTERS, KEPT_DELTAS, LivePieces
 from runs.events.send_buffer import MAX_UNSENT, SendBuffer
 from runs.events.stream import MAX_UNSENT_FOR_LIVE, Stream, follow, open_run
 from tenants.selectors import find_caller
@@ -25,7 +25,7 @@ STARTED, ENDED = 2, 5
 
 
 def piece(offset: int, text: str = "x", *, step_id: str = "speak", begun_seq: int = STARTED) -> Delta:
-    return Delta(RUN_ID, step_id, 1, 1, begun_seq, offset, text)
+    return Delta(RUN_ID, step_id, 1, 1, 1, begun_seq, offset, text)
 
 
 def frame(seq: int, kind: str, step_id: str = "speak") -> EventFrame:
@@ -34,7 +34,7 @@ def frame(seq: int, kind: str, step_id: str = "speak") -> EventFrame:
 
 
 def test_a_piece_is_heard_between_its_attempt_s_start_and_its_end() -> None:
-    live = Live()
+    live = LivePieces()
     live.hear(piece(0))
     assert live.after(0, STARTED - 1) == ([], 0), "not yet"
     assert live.after(0, STARTED) == ([piece(0)], 1)
@@ -48,7 +48,7 @@ def test_a_piece_is_heard_between_its_attempt_s_start_and_its_end() -> None:
 
 @pytest.mark.parametrize("kind", ["step.completed", "step.failed", "step.skipped", "step.retrying"])
 def test_whatever_ends_an_attempt_ends_its_pieces_and_no_other_s(kind: str) -> None:
-    live = Live()
+    live = LivePieces()
     live.take(frame(ENDED, kind, "other"))
     live.hear(piece(0))
     assert live.after(0, ENDED) == ([piece(0)], 1)
@@ -57,7 +57,7 @@ def test_whatever_ends_an_attempt_ends_its_pieces_and_no_other_s(kind: str) -> N
 
 
 def test_a_web_process_keeps_so_many_pieces_and_so_much_text_of_a_run() -> None:
-    live = Live()
+    live = LivePieces()
     for number in range(KEPT_DELTAS * 3):
         live.hear(piece(number))
     found, heard = live.after(0, STARTED)
@@ -89,7 +89,7 @@ async def test_a_host_in_which_nobody_speaks_has_no_task_for_it() -> None:
     tasks = asyncio.all_tasks()
     deltas = Deltas()
     assert asyncio.all_tasks() == tasks
-    deltas.publish(Delta(new_id(), "write", 1, 1, 3, 0, "a word"))
+    deltas.publish(Delta(new_id(), "write", 1, 1, 1, 3, 0, "a word"))
     assert len(asyncio.all_tasks() - tasks) == 1
     await deltas.stop()
     assert asyncio.all_tasks() == tasks
@@ -121,7 +121,7 @@ async def test_a_slow_reader_gets_all_events_and_none_of_the_pieces(acme: Custom
 
     async def speak_until(count: int) -> None:
         for number in range(100):
-            deltas.publish(Delta(run.id, "step_1", 1, 1, 1, number, "x"))
+            deltas.publish(Delta(run.id, "step_1", 1, 1, 1, 1, number, "x"))
             await asyncio.sleep(0.1)
             if seen.count("step.delta") >= count:
                 return
@@ -133,7 +133,7 @@ async def test_a_slow_reader_gets_all_events_and_none_of_the_pieces(acme: Custom
     assert before >= 2, "a reader who keeps up hears them"
     reader.lag(MAX_UNSENT_FOR_LIVE + 1)
     for number in range(10):
-        deltas.publish(Delta(run.id, "step_1", 1, 1, 1, number, "x"))
+        deltas.publish(Delta(run.id, "step_1", 1, 1, 1, 1, number, "x"))
         await asyncio.sleep(0.06)
     await sync_to_async(run.write)("action.started", "action.completed", "segment.completed")
     await asyncio.wait_for(reading, 20)

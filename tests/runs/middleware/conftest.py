@@ -1,36 +1,30 @@
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 import pytest
 
 from runs.circuits.protocol import BreakerRules
 from runs.middleware.circuit import CircuitBreaker
-from runs.steps.registry import registry
 from tenants.models import Tenant
-from tests.support import step_types
-from tests.support.engine import make_tenant
-from tests.support.host_settings import set_up_hosts
+from tests.support.engine import make_tenant, set_limits
+from tests.support.host_settings import OF_HOSTS, with_step_types
 from tests.support.http_server import CountingServer
 
 
-@pytest.fixture
-def hosts(settings: Any) -> Iterator[None]:
+@pytest.fixture(scope="module")
+def hosts() -> Iterator[None]:
     """What hosts in this process need: short times, the tests' step types, the way to loopback."""
-    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, step_types.APP]
-    set_up_hosts(settings)
-    registry.cache_clear()
-    yield
-    registry.cache_clear()
+    with with_step_types(**OF_HOSTS):
+        yield
 
 
 @pytest.fixture
 def acme(transactional_db: None, hosts: None) -> Tenant:
-    return make_tenant("acme", max_concurrent_runs=1000)
+    return _tenant("acme")
 
 
 @pytest.fixture
 def globex(acme: Tenant) -> Tenant:
-    return make_tenant("globex", max_concurrent_runs=1000)
+    return _tenant("globex")
 
 
 @pytest.fixture
@@ -50,3 +44,9 @@ async def breaker() -> AsyncIterator[CircuitBreaker]:
     made = CircuitBreaker(BreakerRules())
     yield made
     await made.aclose()
+
+
+def _tenant(slug: str) -> Tenant:
+    tenant = make_tenant(slug)
+    set_limits(tenant, concurrent_runs=1_000)
+    return tenant

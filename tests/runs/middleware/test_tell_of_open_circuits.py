@@ -61,7 +61,7 @@ def test_a_step_waits_for_it_or_fails_as_it_says_and_names_it(acme: Tenant, serv
         assert wait["next_probe"] <= wait["until"]
     timed_out = get_run(late).error
     assert timed_out["code"] == "RUN_TIMED_OUT"
-    assert all(word in timed_out["message"] for word in (host, "HTTP_STATUS 503", "found out"))
+    assert all(word in timed_out["message"] for word in (host, "HTTP_STATUS 503", "next call to test it"))
     assert timed_out["details"]["waiting_for"][0]["host"] == host
 
 

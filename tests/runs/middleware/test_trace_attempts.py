@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from runs.runtime import the_runtime
+from runs.runtime import current_runtime
 from tenants.models import Tenant
 from tests.support.engine import queue_run, wait_until_over
 from tests.support.host import running_host
@@ -90,10 +90,10 @@ def test_an_installation_s_setup_may_bring_the_sdk(
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
     monkeypatch.setattr(f"{__name__}.PROVIDERS", [provider])
     settings.RUNTIME_SETUP = [f"{__name__}.set_up_by_name"]
-    the_runtime.cache_clear()
+    current_runtime.cache_clear()
     with running_host():
         wait_until_over(queue_run(acme, segment(step("first", "transform", expression="input"))))
-    the_runtime.cache_clear()
+    current_runtime.cache_clear()
     assert [span.name for span in spans.get_finished_spans()] == ["transform"]
 
 

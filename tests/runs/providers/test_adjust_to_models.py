@@ -1,5 +1,7 @@
 """What a model does not take is left out or written otherwise, once found out."""
 
+from typing import Any
+
 import pytest
 
 from examples.model_server import Asked, Problem, Reply
@@ -77,6 +79,7 @@ async def test_a_schema_the_service_cannot_read_is_put_in_words_for_this_call_on
         ("Failed to generate JSON. Please adjust your prompt.", None, "response_format"),
         ("invalid temperature: only 1 is allowed for this model", None, "temperature"),
         ("only temperature=1 is supported for this model", "temperature", "temperature"),
+        ("`temperature` may only be set to 1 when thinking is enabled or in adaptive mode.", None, "temperature"),
     ],
 )
 async def test_what_is_refused_in_words_of_a_service_s_own_is_asked_otherwise(
@@ -100,6 +103,33 @@ async def test_what_is_refused_in_words_of_a_service_s_own_is_asked_otherwise(
     if schema is not None:
         await openai.ask(response_schema=schema)
         assert openai.server.calls > 3, "a schema is asked for again in the next call"
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, {"error": {"message": 'Invalid JSON payload received. Unknown name "$defs": Cannot find field.'}}),
+        (400, {"error": {"message": "The specified schema produces a constraint with too many states."}}),
+        (400, {"message": "output_config.format: Extra inputs are not permitted"}),
+        (422, {"detail": "Input validation error"}),
+        (404, {"error": {"message": "No endpoints found that support the requested parameters: response_format"}}),
+        (400, {}),
+        (400, b"Bad Request"),
+    ],
+)
+async def test_a_schema_is_left_out_whatever_the_words_it_is_refused_with(
+    openai: ModelBench, status: int, body: Any
+) -> None:
+    said = {"choices": [{"message": {"content": '{"a": 1}'}, "finish_reason": "stop"}]}
+    with CountingServer() as service:
+        service.route("POST", "/*", [Answer(status, body), Answer(body=said)])
+        provider = openai.provider(base_url=service.url)
+        assert (await provider.complete(asking(response_schema={"type": "object"}))).text == '{"a": 1}'
+        assert [call.json()["response_format"]["type"] for call in service.calls] == ["json_schema", "json_object"]
+        service.route("POST", "/*", Answer(status, body))
+        with pytest.raises(StepFailed) as raised:
+            await provider.complete(asking())
+    assert (raised.value.code, len(service.calls)) == ("LLM_BAD_REQUEST", 3), "nothing is left to leave out"
 
 
 async def test_a_gateway_without_a_service_for_a_schema_is_asked_in_words(openai: ModelBench) -> None:
@@ -160,3 +190,31 @@ def test_openai_s_own_models_are_given_the_new_name_of_the_longest_answer(
     body = provider._format.write(asking(max_tokens=5), frozenset(), streamed=False)  # type: ignore[attr-defined]
 
     assert body[name] == 5
+
+
+async def test_what_is_refused_beside_an_extra_is_left_out_beside_that_extra_only(openai: ModelBench) -> None:
+    def script(asked: Asked) -> Reply | Problem:
+        if asked.body.get("reasoning_effort") == "high" and "temperature" in asked.body:
+            return Problem("bad_request", "Unsupported parameter: 'temperature' is not supported when reasoning")
+        return Reply("done")
+
+    openai.server.script = script
+    provider = openai.provider()
+    efforts = ({}, {"reasoning_effort": "high"}, {"reasoning_effort": "high"}, {"reasoning_effort": "none"}, {})
+    for extra in efforts:
+        await provider.complete(asking(temperature=0.5, extra=extra))
+    assert ["temperature" in asked.body for asked in openai.server.asked] == [True, True, False, False, True, True]
+    assert openai.server.calls == len(efforts) + 1
+
+
+async def test_a_prompt_that_an_error_quotes_leaves_nothing_out(openai: ModelBench) -> None:
+    words = "Unsupported parameter: 'temperature' is not supported with this model."
+    provider = openai.provider()
+    openai.answers(Problem("bad_request", f"Cannot be read: {words}"))
+    with pytest.raises(StepFailed):
+        await provider.complete(asking(words, temperature=0.5))
+    assert openai.server.calls == 1
+
+    openai.server.lacks = frozenset(("temperature",))
+    openai.answers(Reply("done"))
+    assert (await provider.complete(asking("Hello", temperature=0.5))).text == "done"

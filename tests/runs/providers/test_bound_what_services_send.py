@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kernel.egress import EgressClient
-from runs.providers.decoding import mended
+from runs.providers.decoding import storable_text
 from runs.providers.event_stream import EVENTS_AT_ONCE, MAX_EVENT_BYTES, MAX_EVENTS, split_events
 from runs.providers.reasoning import MAX_BLOCKS
 from runs.providers.registry import build_provider
@@ -236,8 +236,8 @@ async def test_events_are_found_however_they_are_cut(ends: bytes, size: int) -> 
 
 @pytest.mark.parametrize("value", [1, 2**70, "ok", {"a": ["b", None, 1.5]}, [[[]]]])
 def test_what_can_be_kept_is_left_as_it_is(value: Any) -> None:
-    assert mended(value) == value
+    assert storable_text(value) == value
 
 
 def test_what_cannot_be_kept_is_replaced() -> None:
-    assert mended({"a\0": ["\ud800x", {"b": "\0"}]}) == {"a�": ["�x", {"b": "�"}]}
+    assert storable_text({"a\0": ["\ud800x", {"b": "\0"}]}) == {"a�": ["�x", {"b": "�"}]}

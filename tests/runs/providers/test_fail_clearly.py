@@ -9,7 +9,7 @@ import pytest
 
 from examples.model_server import Asked, Problem, Reply
 from runs.providers.errors import FACTS, ServiceError, code_of, refused
-from runs.providers.quoting import quotable
+from runs.providers.quotable_words import quotable_words
 from runs.step_api.base import StepFailed
 from runs.step_api.language_models import Message
 from tests.support.http_server import Answer, CountingServer
@@ -190,7 +190,7 @@ async def test_a_service_that_moved_is_asked_there_with_the_question_or_not_at_a
             assert "Hello there" in str(other.calls[-1].json()["messages"])
         for status in (301, 302, 303):
             other.route("POST", path, Answer(status, headers={"Location": f"/new{path}?key={KEY}"}))
-            with pytest.raises(StepFailed, match="leads elsewhere") as raised:
+            with pytest.raises(StepFailed, match="redirects the request") as raised:
                 await provider.complete(asking(), on_delta=on_delta)
             assert (raised.value.code, raised.value.retryable) == ("LLM_API_NOT_FOUND", False)
             assert raised.value.details == {"status": status, "location": f"{other.url}/new{path}"}
@@ -310,11 +310,11 @@ def test_nothing_sent_as_a_credential_is_quotable() -> None:
         headers={"authorization": f"Basic {basic}", "api-key": "header-canary"},
     )
 
-    assert quotable("The temperature is too high.", sent) == "The temperature is too high."
+    assert quotable_words("The temperature is too high.", sent) == "The temperature is too high."
     for leak in ("Pass-Word-9", "query-canary-1", "a header-canar", basic[:10]):
-        assert quotable(f"No: {leak}.", sent) is None
-    assert quotable("Ask models.example again", sent) == "Ask (address) again"
-    assert quotable("x" * 1000, sent) == "x" * 400
+        assert quotable_words(f"No: {leak}.", sent) is None
+    assert quotable_words("Ask models.example again", sent) == "Ask (address) again"
+    assert quotable_words("x" * 1000, sent) == "x" * 400
 
 
 @pytest.mark.parametrize(

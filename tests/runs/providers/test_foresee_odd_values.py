@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runs.providers.anthropic import Messages
-from runs.providers.decoding import mended
+from runs.providers.decoding import storable_text
 from runs.providers.error_formats import error_in, read_service_error
 from runs.providers.openai import ChatCompletions
 from runs.step_api.base import StepFailed
@@ -103,7 +103,7 @@ def test_no_odd_value_anywhere_in_an_answer_is_unforeseen(wire: Any, answer: Any
             read_service_error(200, told)
             wire.usage(told)
             try:
-                reply = wire.read(mended(told), ASKED, None)
+                reply = wire.read(storable_text(told), ASKED, None)
             except StepFailed as failure:
                 codes.add(failure.code)
             else:
@@ -122,7 +122,7 @@ def test_no_odd_value_anywhere_in_a_stream_is_unforeseen(wire: Any, events: list
                 for event in with_odd(events, place, odd):
                     error_in(event)
                     assert isinstance(gathering.add(event), str)
-                wire.read(mended(gathering.answer(is_done=True)), ASKED, None)
+                wire.read(storable_text(gathering.answer(is_done=True)), ASKED, None)
             except StepFailed as failure:
                 codes.add(failure.code)
     assert codes == {"LLM_REPLY_UNREADABLE"}

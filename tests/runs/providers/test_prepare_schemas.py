@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runs.providers.answers import answer_schema, read_arguments
+from runs.providers.model_json import answer_schema, read_arguments
 from runs.providers.tokens import counted, estimate_input, estimate_tokens
 from runs.step_api.language_models import CompletionRequest, Message, Tool, ToolCall
 

@@ -91,8 +91,8 @@ def test_what_cannot_be_loaded_is_named(entry_points: Any) -> None:
 @pytest.mark.parametrize(
     ("listed", "why"),
     [
-        (object(), "is no provider"),
-        (Silent, "is no provider"),
+        (object(), "is not a provider"),
+        (Silent, "is not a provider"),
         (type("Homeless", (), {"complete": Parrot.complete}), "default_base_url"),
     ],
 )

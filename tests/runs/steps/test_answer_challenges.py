@@ -142,3 +142,20 @@ async def test_the_last_challenge_is_answered_beforehand_and_counted(bench: Benc
         counts.append(answer_of(bench)["nc"])
     assert counts == ["00000001", "00000002", "00000003"]
     assert bench.server.count() == 4
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Length: 2\r\n\r\nno",
+        b"Content-Length: 50\r\n\r\nno",
+        b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nno",
+    ],
+    ids=["whole", "cut", "bad gzip"],
+)
+async def test_a_challenge_is_answered_whatever_becomes_of_its_body(bench: Bench, url: str, body: bytes) -> None:
+    config = connect(bench, url, PLAIN)
+    refusal = Answer(raw=b"HTTP/1.1 401 No\r\nWWW-Authenticate: " + PLAIN + b"\r\nConnection: close\r\n" + body)
+    bench.server.route("GET", "/base/x", lambda call: Answer(body=1) if "authorization" in call.headers else refusal)
+    assert (await bench.run(config)).ports["status"] == 200
+    assert bench.server.count() == 2

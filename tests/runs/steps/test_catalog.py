@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from segments.catalog import CATEGORIES, Port
-from tests.support.stand_ins import document, judged, stand_in_catalog
+from tests.support.stand_in_catalog import document, judged, stand_in_catalog
 
 TEXT = {"type": "string"}
 ANY = ("any", True)

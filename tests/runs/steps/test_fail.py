@@ -14,7 +14,7 @@ from runs.steps.registry import registry
 from segments.definition.config import ConfigInvalid
 from segments.validation import validate
 from tests.support.core_runs import run_in_core
-from tests.support.stand_ins import document
+from tests.support.stand_in_catalog import document
 from tests.support.step_calls import make_call
 
 ROOT = Path(__file__).parents[3]

@@ -56,6 +56,11 @@ async def test_where_no_next_page_is_named_the_pages_end(bench: Bench, link: str
     assert (await bench.run(linked(bench, link))).ports["response"] == [1]
 
 
+@pytest.mark.parametrize("link", ["<>; rel=next", '< >; rel="next", </second>; rel="last"'])
+async def test_an_empty_reference_names_the_page_itself_and_is_no_end(bench: Bench, link: str) -> None:
+    assert (await bench.fail(linked(bench, link))).code == "PAGINATION_LOOP"
+
+
 async def test_a_relative_link_leads_on_from_where_the_answer_came(bench: Bench) -> None:
     bench.server.route("GET", "/old", Answer(302, headers={"Location": "/new/first"}))
     bench.server.route("GET", "/new/first", Answer(body=[1], headers={"Link": '<second>; rel="next"'}))

@@ -142,3 +142,37 @@ async def test_a_redirect_that_names_two_places_leads_to_neither(bench: Bench, u
     assert (failure.code, failure.details["status"]) == ("EGRESS_BLOCKED", 302)
     assert "two places" in failure.message
     assert not bench.server.count("/a,%20/b")
+
+
+UNREAD = {
+    "whole": b"Content-Length: 2\r\n\r\nno",
+    "cut": b"Content-Length: 100\r\n\r\nabc",
+    "cut chunks": b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n",
+    "bad gzip": b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nno",
+    "too large": b"Content-Length: 6000000\r\n\r\n" + bytes(6_000_000),
+}
+
+
+@pytest.mark.parametrize("response_as", ["auto", "none"])
+@pytest.mark.parametrize("body", [*UNREAD])
+async def test_a_redirect_is_followed_whatever_becomes_of_its_body(
+    bench: Bench, url: str, body: str, response_as: str
+) -> None:
+    bench.server.route("GET", "/end", Answer(body={"ok": 1}))
+    bench.server.route("POST", "/end", Answer(body={"ok": 1}))
+    for status, method in ((302, "GET"), (303, "POST"), (307, "POST")):
+        raw = b"HTTP/1.1 %d Go\r\nLocation: /end\r\nConnection: close\r\n%s" % (status, UNREAD[body])
+        bench.server.route(method, "/begin", Answer(raw=raw))
+        config = {"method": method, "url": f"{url}/begin", "response_as": response_as}
+        assert (await bench.run(config | ({"body": {}} if method == "POST" else {}))).ports["status"] == 200
+        assert (bench.server.calls[-1].path, bench.server.calls[-1].method) == (
+            "/end",
+            "GET" if status == 303 else method,
+        )
+
+
+async def test_a_redirect_whose_body_never_ends_is_followed(bench: Bench, url: str) -> None:
+    bench.server.route("GET", "/end", Answer(body={"ok": 1}))
+    raw = b"HTTP/1.1 302 Go\r\nLocation: /end\r\n" + UNREAD["cut"]
+    bench.server.route("GET", "/begin", Answer(raw=raw, stays_open=True))
+    assert (await bench.run({"method": "GET", "url": f"{url}/begin", "timeout_seconds": 0.8})).ports["status"] == 200

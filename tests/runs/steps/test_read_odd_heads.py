@@ -150,6 +150,6 @@ async def test_a_host_that_speaks_tls_is_told_as_one(bench: Bench, url: str) -> 
     bench.server.route("GET", "/x", Answer(raw=b"\x15\x03\x01\x00\x02\x02\x46"))
     failure = await bench.fail({"method": "GET", "url": f"{url}/x"})
     assert (failure.code, other.code) == ("RESPONSE_UNREADABLE", "RESPONSE_UNREADABLE")
-    assert "no HTTP" in other.message
+    assert "not HTTP" in other.message
     assert "speaks TLS at that port; try https" in failure.message
     assert not failure.host_failed

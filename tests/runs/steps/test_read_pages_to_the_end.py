@@ -137,3 +137,8 @@ def test_a_page_that_differs_in_http_and_https_alone_is_asked_as_the_first_was()
         for place in (f"{other}://api.example.com:8080/b", f"{other}://x.example.com/b"):
             with pytest.raises(StepFailed, match="another host"):
                 request.at(place)
+        own_port = OutgoingRequest("GET", f"{first}://api.example.com:8443/a", {}, None, 1.0)
+        assert own_port.at(f"{other}://api.example.com:8443/b").url == f"{first}://api.example.com:8443/b"
+        for place in (f"{other}://api.example.com/b", f"{other}://api.example.com:8444/b"):
+            with pytest.raises(StepFailed, match="another host"):
+                own_port.at(place)

@@ -194,7 +194,7 @@ async def test_a_part_that_nobody_asked_for_is_no_success(
         False,
         {"status": 206, "response": "row1\nro"},
     )
-    assert ("nobody asked for" in failure.message) is (covers != "bytes 0-9/10")
+    assert ("was not requested" in failure.message) is (covers != "bytes 0-9/10")
     assert (await bench.run({**config, "accept_statuses": [206]})).ports["status"] == 206
 
 
@@ -245,9 +245,9 @@ async def test_the_length_of_a_part_that_is_packed_or_unread_says_nothing(bench:
             "refused: status 400. It says: Oops Invalid client",
         ),
         (Answer(503, body="Down s3cr3t"), "status 503. It says: Down [cut]"),
-        (Answer(200, body=b"<p>Log in", headers={"Content-Type": "text/html"}), "it is no JSON object (text/html)"),
+        (Answer(200, body=b"<p>Log in", headers={"Content-Type": "text/html"}), "it is not a JSON object (text/html)"),
         (Answer(body={"accessToken": "tok3n", "expiresIn": 3}), "no `access_token`, but `accessToken`, `expiresIn`"),
-        (Answer(body={"access_token": "töken"}), "`access_token` is none that a header carries"),
+        (Answer(body={"access_token": "töken"}), "its `access_token` has characters that no header can carry"),
     ],
 )
 async def test_a_token_server_s_words_are_told_whatever_it_speaks(
@@ -263,3 +263,36 @@ async def test_a_token_server_s_words_are_told_whatever_it_speaks(
     assert told in failure.message
     assert "tok3n" not in failure.message
     assert "töken" not in failure.message
+
+
+@pytest.mark.parametrize(("status", "header"), [(429, "Retry-After"), (503, "Retry-After"), (429, "X-RateLimit-Reset")])
+async def test_a_token_server_is_waited_for_as_it_asks(bench: Bench, url: str, status: int, header: str) -> None:
+    bench.server.route("POST", "/token", Answer(status=status, headers={header: "20"}))
+    failure = await bench.fail(with_token(bench, url))
+    assert (failure.code, failure.retryable, failure.retry_after_seconds) == ("OAUTH2_UNAVAILABLE", True, 20)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Length: 2\r\n\r\nno",
+        b"Content-Length: 50\r\n\r\nno",
+        b"Content-Length: 1, 2\r\n\r\n",
+        b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nno",
+    ],
+    ids=["whole", "cut", "odd length", "bad gzip"],
+)
+async def test_a_token_server_s_refusal_stays_one_whatever_becomes_of_its_body(
+    bench: Bench, url: str, body: bytes
+) -> None:
+    bench.server.route("POST", "/token", Answer(raw=b"HTTP/1.1 401 No\r\nConnection: close\r\n" + body))
+    failure = await bench.fail(with_token(bench, url))
+    assert (failure.code, failure.retryable) == ("OAUTH2_REFUSED", False)
+    assert "status 401" in failure.message
+    bench.server.route(
+        "POST", "/token", Answer(raw=b"HTTP/1.1 503 No\r\nConnection: close\r\nRetry-After: 7\r\n" + body)
+    )
+    failure = await bench.fail(with_token(bench, url))
+    assert (failure.code, failure.retryable) == ("OAUTH2_UNAVAILABLE", True)
+    assert "status 503" in failure.message
+    assert failure.retry_after_seconds == (None if b"1, 2" in body else 7.0)

@@ -186,6 +186,26 @@ async def test_a_host_that_speaks_no_http_is_no_dead_host(bench: Bench, url: str
     assert (failure.code, failure.retryable, failure.host_failed) == ("CONNECTION_FAILED", True, True)
 
 
+async def test_a_host_that_switches_protocols_is_told_with_its_status(bench: Bench, url: str) -> None:
+    switching = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    bench.server.route("GET", "/odd", Answer(raw=switching + b"\x81\x02hi"))
+    failure = await bench.fail({"method": "GET", "url": f"{url}/odd"})
+    assert (failure.code, failure.retryable, failure.host_failed) == ("RESPONSE_UNREADABLE", False, False)
+    assert failure.details["status"] == 101
+    assert "another protocol" in failure.message
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("beside", ["", "X-Other: \xe4\r\n"])
+async def test_a_kept_header_is_read_in_utf_8_or_else_in_latin_1(
+    bench: Bench, url: str, charset: str, beside: str
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + beside.encode("latin-1")
+    bench.server.route("GET", "/named", Answer(raw=head + "X-Name: Müller\r\n\r\n".encode(charset)))
+    config = {"method": "GET", "url": f"{url}/named", "response_headers": ["X-Name"]}
+    assert (await bench.run(config)).ports["headers"] == {"x-name": "Müller"}
+
+
 async def test_a_body_in_pieces_that_are_none_is_told_as_such(bench: Bench, url: str) -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     bench.server.route("GET", "/odd", [Answer(raw=head + b"0\r\n\r\n"), Answer(raw=head + b"zz\r\nhello\r\n")])

@@ -11,7 +11,7 @@ from runs.steps.registry import registry
 from runs.steps.wait import MAX_SECONDS, WaitStep
 from segments.definition.config import ConfigInvalid
 from segments.validation import validate
-from tests.support.stand_ins import document
+from tests.support.stand_in_catalog import document
 from tests.support.step_calls import make_call
 
 

@@ -20,7 +20,7 @@ from runs.step_api.base import Found, with_names
 from runs.work.errors import error_facts, read_error
 from runs.work.functions import FUNCTIONS
 from runs.work.process import do_work
-from segments.expressions import Account, AccountEmpty, ExpressionError, LimitPassed
+from segments.expressions import AccountEmpty, ExpressionError, FuelAccount, LimitPassed
 from segments.expressions.limits import FUEL
 from tests.support.graphs import drawn
 from tests.support.simulation import play
@@ -90,7 +90,7 @@ def scope() -> Scope:
 
 def here(function: str, arguments: dict[str, Any], scope: Scope, found: dict[str, Json] | None = None) -> Any:
     try:
-        return FUNCTIONS[function](arguments, with_names(scope, found), Account())
+        return FUNCTIONS[function](arguments, with_names(scope, found), FuelAccount())
     except (ExpressionError, LlmteamError) as error:
         return type(error), error_facts(error)
 
@@ -153,7 +153,7 @@ async def test_what_gives_too_much_is_refused(scope: Scope, count: int) -> None:
     assert len(await there("mapping", {"mapping": within, "default": None}, scope)) == 11
 
 
-def spend_all(account: Account, scope: Scope) -> int:
+def spend_all(account: FuelAccount, scope: Scope) -> int:
     """Evaluate until the account is empty, and count."""
     for done in itertools.count():
         try:
@@ -164,15 +164,15 @@ def spend_all(account: Account, scope: Scope) -> int:
 
 
 def test_an_account_is_drawn_on_by_all_its_work_together(scope: Scope) -> None:
-    spend_all(Account(200), scope)  # the expression is remembered from here on
-    few, many = spend_all(Account(200), scope), spend_all(Account(2_000), scope)
+    spend_all(FuelAccount(200), scope)  # the expression is remembered from here on
+    few, many = spend_all(FuelAccount(200), scope), spend_all(FuelAccount(2_000), scope)
     assert 1 < few < many / 8
 
 
 def test_of_two_accounts_the_smaller_decides_and_both_pay(scope: Scope) -> None:
-    both = Account(1_500)
-    spend_all(Account(500), scope)  # the expression is remembered from here on
-    first, second, third, fourth = (spend_all(Account(500, part_of=both), scope) for _ in range(4))
+    both = FuelAccount(1_500)
+    spend_all(FuelAccount(500), scope)  # the expression is remembered from here on
+    first, second, third, fourth = (spend_all(FuelAccount(500, part_of=both), scope) for _ in range(4))
     assert first == second > fourth == 0
     assert third > 0
     assert both.left <= 0
@@ -182,13 +182,13 @@ def test_an_account_never_makes_an_error_of_an_expression(scope: Scope) -> None:
     heavy = "sum(sum(x * y for y in range(300)) for x in range(300))"
     for units in (1, 100, 10_000, FUEL - 1):
         with pytest.raises(AccountEmpty):
-            Account(units).value_of(heavy, scope)
+            FuelAccount(units).value_of(heavy, scope)
     with pytest.raises(LimitPassed):
-        Account(FUEL).value_of(heavy, scope)
+        FuelAccount(FUEL).value_of(heavy, scope)
 
 
 def test_reading_what_is_not_remembered_is_charged_for(scope: Scope) -> None:
-    account = Account(10_000)
+    account = FuelAccount(10_000)
     account.value_of("n + 1234567", scope)
     read = 10_000 - account.left
     account.value_of("n + 1234567", scope)

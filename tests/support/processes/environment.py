@@ -1,11 +1,9 @@
 """The environment of a program of ours that a test starts: the test's database, and loopback to call."""
 
 import os
-from urllib.parse import quote
-
-from django.db import connection
 
 from devserver.folders import CHECKOUT
+from tests.support.processes.login import address_of_the_database
 
 
 def environment_of_python(**more: str) -> dict[str, str]:
@@ -17,10 +15,8 @@ def environment_of_python(**more: str) -> dict[str, str]:
 
 def program_environment(**more: str) -> dict[str, str]:
     """What the program gets; ``more`` goes before."""
-    told = connection.settings_dict
-    login = f"{quote(told['USER'])}:{quote(told['PASSWORD'])}"
     ours = {
-        "DATABASE_URL": f"postgresql://{login}@{told['HOST']}:{told['PORT']}/{told['NAME']}",
+        "DATABASE_URL": address_of_the_database(),
         "LLMTEAM_DEVELOPMENT": "1",
         "EGRESS_ALLOW_HOSTS": "127.0.0.1:*",
         "EGRESS_ALLOW_CIDRS": "127.0.0.1/32",

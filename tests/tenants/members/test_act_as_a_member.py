@@ -17,6 +17,7 @@ from tenants.models import Membership
 from tenants.selectors import find_caller
 from tenants.services import create_api_key
 from tests.conftest import Customer
+from tests.support.api_clients import session_client, token_client
 from tests.support.definitions import steps_in_a_row
 from tests.support.tasks import make_member
 
@@ -28,24 +29,6 @@ TASKS = ["tasks:read", "tasks:write"]
 def nobody_is_known(acme: Customer) -> Any:
     yield
     known_callers.forget(acme.tenant.id)
-
-
-def token_client(client: APIClient, member: str, scopes: list[str]) -> APIClient:
-    answer = client.post("/api/v1/tokens", {"scopes": scopes, "member": member})
-    assert answer.status_code == 201, answer.content
-    made = APIClient(headers={"Authorization": f"Bearer {answer.json()['token']}"})
-    made.default_format = "json"
-    return made
-
-
-def session_client(member: Membership, *, checks_csrf: bool = False) -> APIClient:
-    client = APIClient(enforce_csrf_checks=checks_csrf)
-    client.default_format = "json"
-    client.force_login(member.user)
-    session = client.session
-    session[TENANT] = str(member.tenant_id)
-    session.save()
-    return client
 
 
 def test_a_token_for_a_member_is_theirs(acme: Customer, api: Api) -> None:

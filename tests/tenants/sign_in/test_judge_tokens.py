@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenants.sign_in.claims import merged, verified_email
+from tenants.sign_in.claims import merge_claims, verified_email
 from tenants.sign_in.errors import TokenRefused
-from tenants.sign_in.id_tokens import Expected, key_id, read_id_token
+from tenants.sign_in.id_tokens import ExpectedClaims, key_id, read_id_token
 from tests.support.issuer import EC_KEY, RSA_KEY, by_hand, jwk_of, sign
 
 JSON = st.recursive(
@@ -20,7 +20,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-EXPECTED = Expected("https://issuer.example", "us", "n")
+EXPECTED = ExpectedClaims("https://issuer.example", "us", "n")
 HONEST: dict[str, Any] = {"iss": EXPECTED.issuer, "aud": "us", "exp": 1300, "iat": 1000, "nonce": "n", "sub": "s"}
 KEYS = [jwk_of(RSA_KEY, "k1"), jwk_of(EC_KEY, "k2")]
 SIGNER = jwt.algorithms.RSAAlgorithm(jwt.algorithms.RSAAlgorithm.SHA256)
@@ -134,7 +134,7 @@ def test_anything_that_is_no_token_is_refused(token: Any) -> None:
 
 @given(signed=st.dictionaries(st.text(max_size=8), JSON), told=st.dictionaries(st.text(max_size=8), JSON))
 def test_anything_can_be_told_of_a_person(signed: dict[str, Any], told: dict[str, Any]) -> None:
-    assert verified_email(merged(signed, told)) is None
+    assert verified_email(merge_claims(signed, told)) is None
 
 
 def test_an_e_mail_and_its_verification_come_from_one_place() -> None:
@@ -142,7 +142,7 @@ def test_an_e_mail_and_its_verification_come_from_one_place() -> None:
     is_so, is_not = {"email_verified": True}, {"email_verified": False}
 
     def read(signed: dict[str, Any], told: dict[str, Any]) -> str | None:
-        return verified_email(merged(signed, told))
+        return verified_email(merge_claims(signed, told))
 
     assert read({**ann, **is_so}, {}) == read({}, {**ann, **is_so}) == "ann@acme.example"
     assert read(ann, {**ann, **is_so}) == "ann@acme.example"
@@ -157,13 +157,13 @@ def test_an_e_mail_that_one_of_both_calls_unverified_is_unverified(no: Any) -> N
     ann, bob = {"email": "ann@acme.example"}, {"email": "bob@acme.example"}
     vouching = {**ann, "email_verified": True}
     for silent in ({}, ann, {**ann, "email_verified": None}, {**bob, "email_verified": no}):
-        assert verified_email(merged(vouching, silent)) == "ann@acme.example", silent
+        assert verified_email(merge_claims(vouching, silent)) == "ann@acme.example", silent
     for calling in ({**ann, "email_verified": no}, {"email": "ANN@acme.example", "email_verified": no}):
-        assert verified_email(merged(vouching, calling)) is None
-        assert verified_email(merged(calling, vouching)) is None
+        assert verified_email(merge_claims(vouching, calling)) is None
+        assert verified_email(merge_claims(calling, vouching)) is None
     for calling in ({"email_verified": no}, {"email": None, "email_verified": no}):
-        assert verified_email(merged(vouching, calling)) is None
-        assert verified_email(merged(calling, vouching), trusted=True) is None
+        assert verified_email(merge_claims(vouching, calling)) is None
+        assert verified_email(merge_claims(calling, vouching), trusted=True) is None
 
 
 @pytest.mark.parametrize("told", ["true", 1, "1", ["true"], None, False, {}], ids=str)

@@ -15,7 +15,7 @@ from foundation.scope import unscoped
 from kernel.clock import utc_now
 from tenants.access.rate_limits import per_seconds
 from tenants.sign_in import anonymous_limits
-from tenants.tasks import drop_ended_sessions
+from tenants.tasks import sweep_retention
 from tests.conftest import Customer
 from tests.support.issuer import Issuer
 from tests.support.server import ServerProcess
@@ -77,9 +77,9 @@ def test_sign_ins_begun_are_bounded_and_end(acme: Customer, issuer: Issuer) -> N
     begun = sessions()
     assert len(begun) == 31
     assert max(session.expire_date for session in begun) <= utc_now() + timedelta(minutes=10)
-    drop_ended_sessions()
+    sweep_retention()
     assert len(sessions()) == 31
     with unscoped("ten minutes later"):
         Session.objects.update(expire_date=utc_now() - timedelta(seconds=1))
-    drop_ended_sessions()
+    sweep_retention()
     assert not sessions()

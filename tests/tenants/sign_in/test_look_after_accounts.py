@@ -208,7 +208,7 @@ def test_a_member_unlinks_an_account_and_whoever_came_with_it_is_out(
 
 def test_the_last_way_in_stays_and_the_page_says_so(ann: tuple[Client, Membership], company: Issuer) -> None:
     client, member = ann
-    assert "It is the only way you come in" in client.get(PAGE).text
+    assert "It is your only way to sign in" in client.get(PAGE).text
     mine = {"account": str(account("sub-ann").id)}
     answer = client.post(UNLINK, mine)
     assert (answer.status_code, "the only account you sign in with" in answer.text) == (403, True)

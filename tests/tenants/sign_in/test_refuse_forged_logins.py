@@ -30,6 +30,7 @@ from tests.support.issuer import (
     sign,
     sign_in,
 )
+from tests.support.sampling import sampled
 
 
 @pytest.fixture
@@ -46,10 +47,10 @@ def people() -> list[int]:
 
 def refusals() -> list[Entry]:
     with unscoped("looking at what was written"):
-        return list(Entry.objects.filter(action="sign_in.refused"))
+        return list(Entry.objects.filter(action="sign_in.refused").order_by("id"))
 
 
-@pytest.mark.parametrize("name", FORGERIES)
+@pytest.mark.parametrize("name", sampled(FORGERIES, one_in=3))
 def test_the_forged_one_is_refused_where_its_honest_twin_is_let_in(world: World, name: str) -> None:
     forge, status, code, reason = FORGERIES[name]
     assert sign_in(Client(), world.issuer, "sub-ann", ANN).status_code == 302, "the honest twin"
@@ -61,7 +62,8 @@ def test_the_forged_one_is_refused_where_its_honest_twin_is_let_in(world: World,
     assert "_auth_user_id" not in world.client.session
     assert world.client.get("/api/v1/me").status_code == 401
     assert people() == before
-    (entry,) = refusals()
+    *earlier, entry = refusals()
+    assert len(earlier) == (name == "state again"), "which comes with a refusal before"
     detail = entry.after.pop("detail", None)
     assert (entry.after, entry.outcome, entry.actor) == ({"code": code, "reason": reason}, "refused", "anonymous")
     in_words = code in {"PROVIDER_FAILED", "TOKEN_REFUSED"}
@@ -75,6 +77,7 @@ def test_bob_signs_in_when_nothing_is_forged(world: World) -> None:
     now = int(time.time())
     assert world.come_saying(aud=[CLIENT_ID], azp=CLIENT_ID, nbf=now + 5).status_code == 302
     assert world.come_saying(aud=[CLIENT_ID, "b"], azp=CLIENT_ID, exp=now - 5).status_code == 302
+    assert world.come_saying(azp=None, nbf=None, at_hash=None).status_code == 302, "null is as good as absent"
     assert not refusals()
 
 
@@ -104,10 +107,10 @@ def test_who_is_refused_is_told_by_which_e_mail_and_nobody_else_is(world: World)
 @pytest.mark.parametrize(
     ("email", "sentence", "advice", "shown"),
     [
-        (MISSING, "does not tell your e-mail address", "Have it entered there", None),
-        ("bob at acme", "tells as your e-mail address is none", "one such as ann@example.com", "bob at acme"),
-        ("b\tob@acme.example", "tells as your e-mail address is none", "corrected there", "b?ob@acme.example"),
-        (ANN.replace("a", "\u0430", 1), "is none that can be used here", "corrected there", "\u0430nn"),
+        (MISSING, "does not send your e-mail address", "Ask for it to be entered there", None),
+        ("bob at acme", "e-mail address that your company", "one such as ann@example.com", "bob at acme"),
+        ("b\tob@acme.example", "e-mail address that your company", "corrected there", "b?ob@acme.example"),
+        (ANN.replace("a", "\u0430", 1), "cannot be used here", "corrected there", "\u0430nn"),
     ],
 )
 def test_an_e_mail_that_cannot_be_used_is_told_for_what_it_is(
@@ -172,7 +175,7 @@ def test_what_cannot_be_a_person_s_is_refused_by_its_own_code(
 def test_what_a_token_says_that_cannot_be_taken_in_is_told_by_its_place(world: World) -> None:
     world.come_saying(address={"street": "a\0b"})
     (entry,) = refusals()
-    assert entry.after["detail"].startswith("Its ID token says something that cannot be taken in. At /address/street: ")
+    assert entry.after["detail"].startswith("Its ID token has content that cannot be read. At /address/street: ")
     assert "NUL" in entry.after["detail"]
 
 

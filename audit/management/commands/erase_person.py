@@ -1,0 +1,21 @@
+"""Erase what the audit keeps of a person; its log stays as valid as it was."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from audit.erasure import erase_person
+from tenants.lifecycle.suspension import get_tenant_by_slug
+
+
+class Command(BaseCommand):
+    help = __doc__
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("person", help="member:<id> or user:<id>")
+        parser.add_argument("--tenant", help="whose log; without it the installation's")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        tenant_id = get_tenant_by_slug(options["tenant"]).id if options["tenant"] else None
+        erased = erase_person(tenant_id=tenant_id, person=options["person"], actor="system")
+        self.stdout.write(f"{erased} values erased")

@@ -1,0 +1,1 @@
+"""Logs as they are stored: their files, proofs of entries, and verification."""

@@ -1,0 +1,113 @@
+"""Files of a stored log, by the paths of tlog-tiles: its checkpoint, its tiles, its entries; and proofs made of them.
+
+Everything is to be called in a scope that sees the log (``scope_of``). A log only grows: what was read once stays so.
+"""
+
+from contextlib import AbstractContextManager
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Max
+
+from audit.errors import LogEmpty, LogFileNotFound, NotSealed
+from audit.log.proofs import LogProof
+from audit.log.tiles import ENTRIES, HEIGHT, WIDTH, Tile, TileMalformed, bundle_bytes, parse_path, tile_reader
+from audit.log.tree import inclusion_proof
+from audit.models import AuditLog, LogCheckpoint, LogPruning, SealedEntry, TreeNode
+from audit.sealing.growth import log_name
+from foundation.scope import tenant_scope, unscoped
+
+CHECKPOINT: Final = "checkpoint"
+
+
+def scope_of(tenant_id: UUID | None) -> AbstractContextManager[None]:
+    """Open the scope in which the log of a tenant, or of the installation, is read."""
+    return unscoped("the installation's log") if tenant_id is None else tenant_scope(tenant_id)
+
+
+def first_leaf(log_id: UUID) -> int:
+    """Give the number of the first leaf that no pruning has taken."""
+    newest = LogPruning.objects.filter(log_id=log_id).aggregate(Max("minimum"))["minimum__max"]
+    return newest or 0
+
+
+def stored_leaves(tenant_id: UUID | None) -> int:
+    """Count the leaves that a log has, without those that were pruned; 0 where nothing is sealed yet."""
+    with scope_of(tenant_id):
+        try:
+            files = LogFiles(tenant_id)
+        except LogEmpty:
+            return 0
+        return files.last.size - files.first
+
+
+class LogFiles:
+    """Files of the log of a tenant, or of the installation, up to its last checkpoint.
+
+    Attributes:
+        log: The log.
+        last: Its last checkpoint.
+        first: The first leaf that was not pruned.
+
+    Raises:
+        LogEmpty: Nothing is sealed yet.
+    """
+
+    def __init__(self, tenant_id: UUID | None) -> None:
+        log_id = log_name(tenant_id)
+        self.first = first_leaf(log_id)  # before the checkpoint: that has the leaf which tells of this pruning
+        log = AuditLog.objects.filter(id=log_id).first()
+        last = LogCheckpoint.objects.filter(log_id=log_id).order_by("-id").first()
+        if log is None or last is None:
+            raise LogEmpty
+        self.log = log
+        self.last = last
+
+    def read(self, path: str) -> bytes | None:
+        """Give a file; None where the log has none of this path."""
+        if path == CHECKPOINT:
+            return self.last.note.encode()
+        try:
+            tile = parse_path(path)
+        except TileMalformed:
+            return None
+        return self._tile(tile)
+
+    def require(self, path: str) -> bytes:
+        """Give a file.
+
+        Raises:
+            LogFileNotFound: The log has none of this path.
+        """
+        found = self.read(path)
+        if found is None:
+            raise LogFileNotFound
+        return found
+
+    def proof(self, n: int) -> str:
+        """Prove that the log has leaf ``n``, by its last checkpoint.
+
+        Raises:
+            NotSealed: The log has no such leaf.
+        """
+        leaf = SealedEntry.objects.filter(log_id=self.log.id, n=n).first()
+        if leaf is None or not self.first <= n < self.last.size:
+            raise NotSealed
+        hashes = inclusion_proof(n, self.last.size, tile_reader(self.last.size, lambda tile: self.require(tile.path)))
+        return LogProof(n, tuple(hashes), self.last.note, extra=bytes(leaf.data)).text
+
+    def _tile(self, tile: Tile) -> bytes | None:
+        height = HEIGHT * max(tile.level, 0)
+        first = tile.index * WIDTH
+        if first + tile.width > self.last.size >> height:
+            return None
+        if tile.level > 0:
+            nodes = TreeNode.objects.filter(log_id=self.log.id, level=tile.level, index__gte=first)
+            hashes = list(nodes.order_by("index").values_list("hash", flat=True)[: tile.width])
+            return b"".join(map(bytes, hashes)) if len(hashes) == tile.width else None
+        leaves = SealedEntry.objects.filter(log_id=self.log.id, n__gte=first, n__lt=first + tile.width).order_by("n")
+        wanted = "data" if tile.level == ENTRIES else "hash"
+        found = [bytes(one) for one in leaves.values_list(wanted, flat=True)]
+        if len(found) != tile.width:
+            return None
+        return bundle_bytes(found) if tile.level == ENTRIES else b"".join(found)

@@ -1,0 +1,173 @@
+"""Runs held against the entries that tell of them, both ways: what was added, changed or taken away shows."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Final, NamedTuple, Protocol
+from uuid import UUID
+
+from django.db.models import DateTimeField, F, Func, Max
+from django.db.models.functions import Cast
+
+from audit.models import Entry
+from foundation.scope import tenant_scope
+from kernel.ids import parse_id
+from kernel.supplied import Supplied
+from tenants.models import Tenant
+
+STARTS: Final = ("run.started", "run.replayed")
+"""The second is an earlier release's, in the place of the first."""
+ENDED: Final = "run.ended"
+REMOVED: Final = "runs.removed"
+BEGUN: Final = "run_ends.recorded"
+"""Written by the migration since which ends are recorded: runs that had ended before have no entry of it."""
+SLACK: Final = timedelta(hours=1)
+"""Time by which an entry may be older than those sealed before it: nothing so near to a pruning is missed."""
+
+
+class AuditedRun(NamedTuple):
+    """A run as it is stored; ``ended_at`` is None while it is not over."""
+
+    id: UUID
+    status: str
+    last_seq: int
+    journal_bytes: int
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class RunFlaw(NamedTuple):
+    """Something about a run that its entries do not say; ``kind`` as of a ``Flaw``."""
+
+    kind: str
+    said: str
+
+
+class StoredRuns(Protocol):
+    """Protocol of the app above that keeps runs. Each call opens a scope of its own, and reads a bounded piece."""
+
+    def find(self, tenant_id: UUID, run_ids: Collection[UUID]) -> Mapping[UUID, AuditedRun]:
+        """Read those of some runs that are there."""
+
+    def after(self, tenant_id: UUID, run_id: UUID | None) -> Sequence[AuditedRun]:
+        """Read the next runs in the order of their ids, behind one or from the first on."""
+
+    def digests(self, tenant_id: UUID, runs: Collection[AuditedRun]) -> Iterator[tuple[UUID, str]]:
+        """Compute the digests of journals anew, in hex; a run that is not there any more is left out."""
+
+
+stored_runs: Supplied[StoredRuns] = Supplied("the runs that entries tell of")
+
+
+@dataclass
+class RunsHeld:
+    """One look at the runs of a tenant and its entries.
+
+    Attributes:
+        tenant_id: The tenant. One that was deleted has no runs any more, and nothing is held.
+        first_at: When the first entry was written that was not pruned; None where nothing was.
+    """
+
+    tenant_id: UUID
+    first_at: datetime | None = None
+
+    def bad_entries(self, entries: Collection[Entry]) -> dict[UUID, RunFlaw]:
+        """Find entries whose run is gone, or is not what they say; by the id of the entry."""
+        ended = {run_id: one for one in entries if one.action == ENDED and (run_id := _run_of(one))}
+        started = {run_id: one for one in entries if one.action in STARTS and (run_id := _run_of(one))}
+        if not (ended or started) or not self._has_tenant:
+            return {}
+        runs = stored_runs().find(self.tenant_id, {*ended, *started})
+        lost = started.keys() - runs.keys()
+        lost -= self._told(lost, (ENDED,)).keys()
+        gone = {
+            started[one].id: RunFlaw("run", f"no entry says how the run {one} ended, and it is gone") for one in lost
+        }
+        wrong = {one.id: flaw for run_id, one in ended.items() if (flaw := self._against(one, runs.get(run_id)))}
+        return {**gone, **self._bad_journals(ended, runs), **wrong}
+
+    def unrecorded(self) -> Iterator[str]:
+        """Find runs that no entry tells of, and runs that are over without an entry that says so."""
+        last: UUID | None = None
+        while self._has_tenant and (runs := stored_runs().after(self.tenant_id, last)):
+            last = runs[-1].id
+            told = self._told([run.id for run in runs], (*STARTS, ENDED))
+            for run in runs:
+                actions = told.get(run.id, set())
+                if actions.isdisjoint(STARTS) and not self._may_lack(run.created_at):
+                    yield f"no entry says that the run {run.id} was started"
+                elif run.ended_at and ENDED not in actions and not self._may_lack_end(run, run.ended_at):
+                    yield f"no entry says that the run {run.id} ended"
+
+    def _against(self, entry: Entry, run: AuditedRun | None) -> RunFlaw | None:
+        after = entry.after if isinstance(entry.after, dict) else {}
+        if run is None:
+            return None if self._was_removed(entry) else RunFlaw("run", f"the run {entry.object_id} is gone")
+        if (run.status, run.last_seq, run.ended_at) == (after.get("status"), after.get("last_seq"), entry.created_at):
+            return None
+        said = f"the run {run.id} is {run.status} with {run.last_seq} events, which is not what it ended with"
+        return RunFlaw("run", said)
+
+    def _bad_journals(self, ended: Mapping[UUID, Entry], runs: Mapping[UUID, AuditedRun]) -> dict[UUID, RunFlaw]:
+        digests = stored_runs().digests(self.tenant_id, [runs[run_id] for run_id in ended if run_id in runs])
+        return {
+            ended[run_id].id: RunFlaw("journal", f"the journal of the run {run_id} is not the one that it ended with")
+            for run_id, digest in digests
+            if not isinstance(after := ended[run_id].after, dict) or after.get("journal") != digest
+        }
+
+    def _told(self, run_ids: Collection[UUID], actions: Collection[str]) -> dict[UUID, set[str]]:
+        """Read what entries say of runs."""
+        told: dict[UUID, set[str]] = {}
+        with self._scope():
+            rows = Entry.objects.filter(
+                tenant_id=self.tenant_id, object_type="run", object_id__in=list(map(str, run_ids)), action__in=actions
+            )
+            for object_id, action in rows.values_list("object_id", "action"):
+                told.setdefault(UUID(object_id), set()).add(action)
+        return told
+
+    def _may_lack(self, at: datetime) -> bool:
+        """Whether an entry of a time may have been pruned."""
+        return self.first_at is not None and at < self.first_at + SLACK
+
+    def _may_lack_end(self, run: AuditedRun, ended_at: datetime) -> bool:
+        is_older = self._begun_at is not None and ended_at < self._begun_at
+        return is_older or self._may_lack(ended_at)
+
+    def _was_removed(self, entry: Entry) -> bool:
+        """Whether entries say that a run went with its tenant, or by its age; a sweep may have done so just now."""
+        if entry.outcome == "removed":
+            return True
+        if self._removed_before is None or self._removed_before <= entry.created_at:
+            del self._removed_before
+        return self._removed_before is not None and entry.created_at < self._removed_before
+
+    @cached_property
+    def _removed_before(self) -> datetime | None:
+        """The latest time of which entries say that runs which had ended before it were removed."""
+        told = Cast(Func(F("after"), function="", template="(%(expressions)s ->> 'ended_before')"), DateTimeField())
+        with self._scope():
+            rows = Entry.objects.filter(tenant_id=self.tenant_id, action=REMOVED)
+            before: datetime | None = rows.aggregate(before=Max(told))["before"]
+        return before
+
+    @cached_property
+    def _begun_at(self) -> datetime | None:
+        with self._scope():
+            rows = Entry.objects.filter(tenant_id=self.tenant_id, action=BEGUN)
+            return rows.order_by("created_at").values_list("created_at", flat=True).first()
+
+    @cached_property
+    def _has_tenant(self) -> bool:
+        with self._scope():
+            return Tenant.objects.filter(id=self.tenant_id).exists()
+
+    def _scope(self) -> AbstractContextManager[None]:
+        return tenant_scope(self.tenant_id)
+
+
+def _run_of(entry: Entry) -> UUID | None:
+    return parse_id(entry.object_id)

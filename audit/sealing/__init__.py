@@ -1,0 +1,1 @@
+"""The sealer: appends entries to their logs, and signs what the logs are then."""

@@ -1,0 +1,1 @@
+"""Tenants beside each other: how soon each gets room, and how much."""

@@ -1,0 +1,66 @@
+"""Runs and their journals as the audit holds them against its entries."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
+
+from audit.reading.runs_held import AuditedRun
+from foundation.scope import tenant_scope
+from kernel.paging import fitting
+from runs.core.journal import chain, microseconds_of
+from runs.models import Run, RunEvent
+
+RUNS: Final = 1_000
+"""Runs read at once."""
+EVENTS: Final = 2_000
+BYTES: Final = 4 * 1024 * 1024
+"""Events and bytes of payloads read at once, save where one event has more."""
+_RUN: Final = ("id", "status", "last_seq", "journal_bytes", "created_at", "ended_at")
+_EVENT: Final = ("run_id", "seq", "type", "step_id", "activation", "attempt", "created_at", "text")
+
+
+class RunsForAudit:
+    """Answers of the app of runs to the verification of a log (``StoredRuns``)."""
+
+    def find(self, tenant_id: UUID, run_ids: Collection[UUID]) -> Mapping[UUID, AuditedRun]:
+        """Read those of some runs that are there."""
+        with tenant_scope(tenant_id):
+            return {run.id: run for run in _read(Run.objects.filter(id__in=list(run_ids)))}
+
+    def after(self, tenant_id: UUID, run_id: UUID | None) -> Sequence[AuditedRun]:
+        """Read the next runs in the order of their ids."""
+        with tenant_scope(tenant_id):
+            rows = Run.objects.filter(tenant_id=tenant_id)
+            behind = rows if run_id is None else rows.filter(id__gt=run_id)
+            return _read(behind.order_by("id")[:RUNS])
+
+    def digests(self, tenant_id: UUID, runs: Collection[AuditedRun]) -> Iterator[tuple[UUID, str]]:
+        """Compute the digests of journals anew, event by event."""
+        digests = dict.fromkeys((run.id for run in runs), b"")
+        for run_id, *head, at, text in _events(tenant_id, digests.keys()):
+            digests[run_id] = chain(digests[run_id], [*head, microseconds_of(at)], text.encode())
+        there = self.find(tenant_id, digests.keys())
+        yield from ((run_id, digest.hex()) for run_id, digest in digests.items() if run_id in there)
+
+
+def _events(tenant_id: UUID, run_ids: Collection[UUID]) -> Iterator[tuple[Any, ...]]:
+    """Read the events of runs in order, some at a time, each time in a transaction of its own."""
+    behind = Q()
+    while True:
+        with tenant_scope(tenant_id):
+            rows = RunEvent.objects.filter(behind, run_id__in=list(run_ids)).order_by("run_id", "seq")
+            sizes = list(rows.values_list("bytes", flat=True)[:EVENTS])
+            count = max(1, fitting(sizes, BYTES))
+            batch = list(rows.annotate(text=Cast("payload", TextField())).values_list(*_EVENT)[:count])
+        yield from batch
+        if count >= len(sizes) and len(sizes) < EVENTS:
+            return
+        run_id, seq, *_ = batch[-1]
+        behind = Q(run_id__gt=run_id) | Q(run_id=run_id, seq__gt=seq)
+
+
+def _read(rows: QuerySet[Run]) -> list[AuditedRun]:
+    return [AuditedRun(*row) for row in rows.values_list(*_RUN)]

@@ -1,0 +1,1 @@
+"""Limits of tenants: what an operator sets, what holds, and what refuses a start."""
