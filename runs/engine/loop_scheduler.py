@@ -30,6 +30,8 @@ MAX_AT_ONCE: Final = 64
 KEPT_TENANTS: Final = 4_096
 NOTED_SECONDS: Final = 0.005
 """Processor time of the loop after which it is noted whose it was: that costs as much as a short turn."""
+NOTED_SHARE: Final = 0.1
+"""Part of that time below which a tenant's is not noted: it is far from a share to rest for."""
 
 INLINE_UNITS: Final = 6_000
 """Fuel for the pure work of one attempt in the event loop, some 2 ms."""
@@ -85,14 +87,18 @@ class LoopScheduler:
         """Whether the present slice is used up, by the monotonic clock; then others go first (``wait``)."""
         return now >= self._ends
 
-    def must_wait(self, tenant_id: UUID) -> bool:
-        """Begin a slice for what goes on after a wait, or say that it has to ``wait`` for its turn."""
+    def must_wait(self, tenant_id: UUID, *, had_turn: bool = False) -> bool:
+        """Begin a slice for what goes on after a wait, or say that it has to ``wait`` for its turn.
+
+        What belongs to a turn that its run has just had goes before the tenant's others that wait for theirs.
+        """
         now = time.monotonic()
         if not self.is_shared:
             self._ends = now + FREE_SECONDS
             return False
         left = max(self._granted_at, self._watchdog.began) + FREE_SECONDS - now
-        if left <= 0 or tenant_id.int in self._waiting or self._rests.is_resting(tenant_id.int, now):
+        is_in_line = tenant_id.int in self._waiting and not had_turn
+        if left <= 0 or is_in_line or self._rests.is_resting(tenant_id.int, now):
             return True
         self._go(tenant_id.int)
         self._ends = now + min(RUN_SECONDS, left)
@@ -134,10 +140,20 @@ class LoopScheduler:
             self._unnoted[self._going] = self._unnoted.get(self._going, 0.0) + computed - self._computed
         self._going, self._computed = tenant, computed
         if computed - self._noted >= NOTED_SECONDS:
-            for one, seconds in self._unnoted.items():
-                self._rests.note(one, seconds)
-            self._unnoted.clear()
+            self._note(computed - self._noted)
             self._noted = computed
+
+    def _note(self, total: float) -> None:
+        """Note whose the processor time was; of those who had little one is noted, as others to stand back for."""
+        least = None
+        for tenant, seconds in self._unnoted.items():
+            if seconds >= NOTED_SHARE * total:
+                self._rests.note(tenant, seconds)
+            else:
+                least = tenant
+        if least is not None:
+            self._rests.note(least, self._unnoted[least])
+        self._unnoted.clear()
 
     def _slice(self) -> float:
         return SLICE_SECONDS if self.is_shared else ALONE_SECONDS

@@ -62,7 +62,7 @@ class AttemptsInFlight:
         attempts, self._to_launch = self._to_launch, []
         for number, attempt in enumerate(attempts, start=1):
             if not attempt.cancelled:
-                attempt.task = asyncio.create_task(self._execute(attempt))
+                attempt.task = asyncio.create_task(self._execute(attempt, had_turn=number == 1))
             if not number % LAUNCHED_AT_ONCE:
                 await asyncio.sleep(0)
 
@@ -89,8 +89,8 @@ class AttemptsInFlight:
             if attempt.step.plan_step.effect is Effect.PURE:
                 self.cancel(attempt)
 
-    async def _execute(self, attempt: Attempt) -> None:
-        if self._scheduler.is_shared and self._scheduler.must_wait(self._tenant_id):
+    async def _execute(self, attempt: Attempt, *, had_turn: bool = False) -> None:
+        if self._scheduler.is_shared and self._scheduler.must_wait(self._tenant_id, had_turn=had_turn):
             await self._scheduler.wait(self._tenant_id)
         outcome = await attempt.execute()
         if not attempt.step.cleans_up:

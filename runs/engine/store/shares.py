@@ -193,20 +193,31 @@ def _pick_of(
     the others, until all that is given is there. Every round looks for some more than the one before: many tenants
     without anything that this host can execute take few rounds.
     """
-    most = {one.tenant_id: _most_of(one, host, wanted) for one in tenants}
-    found: dict[UUID, list[UUID]] = {one.tenant_id: [] for one in tenants}
-    spare = 0
-    while True:
-        given = _fill(room, tenants, most, host.order)
-        if all(len(found[tenant_id]) >= number for tenant_id, number in given.items()):
-            break
-        sought = _fill(room + spare, tenants, most, host.order) if spare else given
+    askers = {
+        one.tenant_id: RoomAsker(one.weight, one.owned, _most_of(one, host, wanted), host.order.place_of(one.tenant_id))
+        for one in tenants
+    }
+    found: dict[UUID, list[UUID]] = {tenant_id: [] for tenant_id in askers}
+    given = sought = _fill(room, askers)
+    spare = 1
+    while sought:
         sought = {tenant_id: number for tenant_id, number in sought.items() if number > len(found[tenant_id])}
         found |= _find(connection, sought, wanted)
-        most |= {one: len(found[one]) for one, number in sought.items() if len(found[one]) < number}
-        spare = max(1, 2 * spare)
-    picked = {one: found[one][:number] for one, number in given.items() if number}
-    return picked, sum(number <= 0 for number in most.values())
+        have_no_more = {
+            tenant_id: askers[tenant_id]._replace(most=len(found[tenant_id]))
+            for tenant_id, number in sought.items()
+            if len(found[tenant_id]) < number
+        }
+        if not have_no_more:
+            break
+        askers |= have_no_more
+        given = _fill(room, askers)
+        if all(len(found[tenant_id]) >= number for tenant_id, number in given.items()):
+            break
+        sought = _fill(room + spare, askers)
+        spare *= 2
+    picked = {tenant_id: found[tenant_id][:number] for tenant_id, number in given.items()}
+    return picked, sum(one.most <= 0 for one in askers.values())
 
 
 def _within(connection: Database, picked: dict[UUID, list[UUID]], memory: MemoryRoom) -> dict[UUID, list[UUID]]:
@@ -254,9 +265,9 @@ def _most_of(tenant: _TenantWithWork, host: ClaimingHost, wanted: WantedRuns) ->
     return most
 
 
-def _fill(room: int, tenants: Sequence[_TenantWithWork], most: Mapping[UUID, int], order: TurnOrder) -> dict[UUID, int]:
-    askers = [RoomAsker(one.weight, one.owned, most[one.tenant_id], order.place_of(one.tenant_id)) for one in tenants]
-    return {one.tenant_id: number for one, number in zip(tenants, fill(room, askers), strict=True)}
+def _fill(room: int, askers: Mapping[UUID, RoomAsker]) -> dict[UUID, int]:
+    """Give room away; those who get none are left out."""
+    return {one: number for one, number in zip(askers, fill(room, list(askers.values())), strict=True) if number}
 
 
 def _find(connection: Database, sought: Mapping[UUID, int], wanted: WantedRuns) -> dict[UUID, list[UUID]]:

@@ -15,6 +15,7 @@ from runs.engine.memory.budget import CLAIM_BYTES, MIB, PATIENT_TICKS, MemoryBud
 from runs.engine.memory.weights import TOKEN_BYTES, values_weight, weight_of
 from runs.metrics import CLAIMS_HELD_BACK, MEMORY_BUDGET, MEMORY_HELD, RUNS_OUT_OF_MEMORY, RUNS_RELEASED_FOR_MEMORY
 from tenants.models import Tenant
+from tests.support.best_tries import TRIES
 from tests.support.definitions import large_branches
 from tests.support.engine import event_types, get_run, queue_run, queue_runs, wait_until_over
 from tests.support.host import running_host
@@ -164,16 +165,18 @@ def test_a_run_over_its_share_fails_and_the_others_go_on(acme: Tenant, settings:
 @pytest.mark.timeout(300)
 def test_runs_that_are_too_large_together_go_one_after_the_other(acme: Tenant, settings: Any) -> None:
     settings.WORKER_MEMORY_MIB = 64
-    settings.SWEEP_SECONDS = 0.05  # it looks for runs to claim so often that it does while there is no room
+    settings.SWEEP_SECONDS = 0.05  # it looks for runs to claim so often that it mostly does while there is no room
     released, held_back = RUNS_RELEASED_FOR_MEMORY._value.get(), CLAIMS_HELD_BACK._value.get()
-    run_ids = queue_runs(acme, large_branches(count=15), 8)
     with running_host():
-        small = queue_run(acme, segment(step("one")))
-        assert wait_until_over(*run_ids, small, seconds=240) == ["completed"] * 9
-        assert eventually(lambda: MEMORY_HELD._value.get() == 0, seconds=10)
-    assert RUNS_RELEASED_FOR_MEMORY._value.get() > released
-    assert CLAIMS_HELD_BACK._value.get() > held_back
-    assert all(_outcomes(run_id) == 16 for run_id in run_ids), "nothing is done twice"
+        for _ in range(TRIES):
+            run_ids = queue_runs(acme, large_branches(count=15), 8)
+            small = queue_run(acme, segment(step("one")))
+            assert wait_until_over(*run_ids, small, seconds=240) == ["completed"] * 9
+            assert all(_outcomes(run_id) == 16 for run_id in run_ids), "nothing is done twice"
+            assert eventually(lambda: MEMORY_HELD._value.get() == 0, seconds=10)
+            if RUNS_RELEASED_FOR_MEMORY._value.get() > released and CLAIMS_HELD_BACK._value.get() > held_back:
+                return
+    raise AssertionError("nothing was released for memory, or nothing was held back")
 
 
 def _outcomes(run_id: UUID) -> int:

@@ -1,10 +1,11 @@
 import random
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from uuid import UUID
 
 import pytest
 
 from foundation.scope import unscoped
+from kernel.turns.turn_order import TurnOrder
 from runs.engine.store.claims import CLAIM_LOCK, claim_runs
 from runs.engine.store.connection import connect
 from runs.engine.store.shares import MIN_TENANTS, ClaimingHost, MemoryRoom
@@ -65,6 +66,29 @@ def test_a_weight_counts_at_the_next_claim(acme: Tenant, globex: Tenant) -> None
     acme.save()
     both = taken_by(worker_id, room=10)
     assert (both.count(acme.id), both.count(globex.id)) == (0, 10)
+
+
+class CountingOrder(TurnOrder):
+    """Order that counts how often it is asked for a place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def place_of(self, owner: Hashable) -> tuple[float, int]:
+        """Count, and tell the place."""
+        self.asked += 1
+        return super().place_of(owner)
+
+
+def test_a_claim_looks_up_the_place_of_each_tenant_once(transactional_db: None) -> None:
+    for number in range(8):
+        queue_runs(make_tenant(f"t{number}"), DOCUMENT, number + 1)
+    order = CountingOrder()
+    with connect("test") as connection:
+        claimed = claim_runs(connection, host=ClaimingHost(register_host(), order=order), room=30).runs
+    assert len(claimed) == 30
+    assert order.asked <= 2 * 8, "once to choose, once to note who was served"
 
 
 def test_no_tenant_owns_more_than_its_part_of_a_host_while_another_exists(acme: Tenant) -> None:

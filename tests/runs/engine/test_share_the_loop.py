@@ -6,7 +6,7 @@ import time
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from prometheus_client import REGISTRY
@@ -104,6 +104,33 @@ def test_short_work_takes_turns_together() -> None:
     short = [loop.steps("acme", count=1, seconds=0.0) for _ in range(64)]
     loop.run(loop.steps("acme", count=1), *short, count_rounds())
     assert rounds < 40
+
+
+def test_what_a_turn_began_goes_on_before_the_tenants_others_have_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_scheduler, "FREE_SECONDS", 60.0)
+    loop, must_wait = Loop(), []
+
+    async def main() -> None:
+        another = asyncio.create_task(loop.turns.wait(ACME))
+        must_wait.append(loop.turns.must_wait(ACME))
+        await asyncio.sleep(0)
+        must_wait.extend(loop.turns.must_wait(ACME, had_turn=had_turn) for had_turn in (False, True))
+        await another
+
+    loop.run(main())
+    assert must_wait == [False, True, False]
+
+
+def test_of_many_tenants_with_little_work_few_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, noted = Loop(), []
+    monkeypatch.setattr(loop.turns._rests, "note", lambda tenant, seconds: noted.append(tenant))
+
+    async def one_step(tenant_id: UUID) -> None:
+        await loop.turns.wait(tenant_id)
+        work(0.0001)
+
+    loop.run(*[one_step(uuid4()) for _ in range(1_000)])
+    assert 1 <= len(noted) <= 200
 
 
 def test_work_that_is_cancelled_while_it_waits_for_its_turn_holds_up_nobody() -> None:
