@@ -1,10 +1,12 @@
+"""Row-level security on the tables of segments."""
+
 from django.db import migrations
 
 from tenants.walls.policies import walled
 
 
 class Migration(migrations.Migration):
-    dependencies = [("segments", "0002_prompts"), ("tenants", "0019_walls")]
+    dependencies = [("segments", "0001_initial"), ("tenants", "0002_walls")]
     operations = [
         walled("segments_prompttemplate"),
         walled("segments_promptversion"),

@@ -1,10 +1,12 @@
+"""Row-level security on the tables of runs."""
+
 from django.db import migrations
 
 from tenants.walls.policies import lookup, walled
 
 
 class Migration(migrations.Migration):
-    dependencies = [("runs", "0017_starts_of_days"), ("tenants", "0019_walls")]
+    dependencies = [("runs", "0001_initial"), ("tenants", "0002_walls")]
     operations = [
         walled("runs_runcallback"),
         walled("runs_notificationtarget"),
@@ -21,6 +23,9 @@ class Migration(migrations.Migration):
         walled("runs_budgethold"),
         walled("runs_modelprice"),
         walled("runs_startsofday"),
+        walled("runs_storagepart"),
+        walled("runs_webhookendpoint"),
+        walled("runs_webhookfeed"),
         lookup(
             "tenant_of_ticket",
             takes="wanted bytea",

@@ -1,3 +1,5 @@
+"""Row-level security on the tables of tenants, and the look-ups that come before it is known whose rows are asked for."""
+
 from django.db import migrations
 
 from tenants.walls.coverage import TENANTS_TABLE
@@ -5,7 +7,7 @@ from tenants.walls.policies import lookup, roles, walled
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tenants", "0018_limits")]
+    dependencies = [("tenants", "0001_initial")]
     operations = [
         roles(),
         walled(TENANTS_TABLE, by="id"),
@@ -20,6 +22,9 @@ class Migration(migrations.Migration):
         walled("tenants_keyrequest"),
         walled("tenants_adminmail"),
         walled("tenants_limitoverride"),
+        walled("tenants_tenanttrial"),
+        walled("tenants_installedlicence"),
+        walled("tenants_licencenotice"),
         lookup(
             "tenant_of_api_key",
             takes="wanted text",
