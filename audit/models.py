@@ -1,6 +1,6 @@
 """The audit's rows: entries, what of them may be erased, and the log that seals them. Most are insert only.
 
-Triggers refuse to change and to delete the rest (migration 0004): what is kept can be lost, not edited.
+Triggers refuse to change and to delete the rest (migration 0003): what is kept can be lost, not edited.
 """
 
 from datetime import datetime

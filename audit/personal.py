@@ -34,10 +34,11 @@ def commit_to_personal(
     Args:
         entry: Gets commitments in place of the data.
         source_address: Where the request came from.
-        personal: Members of ``before`` and ``after`` beside ``ALWAYS_PERSONAL``. Only texts are taken.
+        personal: Members of ``before`` and ``after`` beside ``ALWAYS_PERSONAL``. Only texts are taken; one that looks
+            like a commitment is taken too, so that what looks like one is one.
     """
-    actor = (chain(entry.actor) or (entry.actor,))[-1]
-    subject = f"user:{entry.object_id}" if entry.object_type == "user" else actor
+    actor, subject = _actor_of(entry), _subject_of(entry)
+    members = ALWAYS_PERSONAL.union(personal)
     found: list[PersonalValue] = []
 
     def take(value: str, person: str) -> str:
@@ -58,7 +59,7 @@ def commit_to_personal(
             return change
         return {
             name: take(value, subject if name in ALWAYS_PERSONAL else actor)
-            if isinstance(value, str) and value and (name in ALWAYS_PERSONAL or name in personal)
+            if isinstance(value, str) and value and (name in members or _is_commitment(value))
             else value
             for name, value in change.items()
         }
@@ -75,11 +76,35 @@ def _new_source(key: SourceKey, made: str) -> str:
     return made
 
 
+def persons_of(entry: Entry) -> dict[str, str]:
+    """Tell whose data an entry commits to, by commitment."""
+    persons = {
+        value: _subject_of(entry) if name in ALWAYS_PERSONAL else _actor_of(entry)
+        for change in (entry.before, entry.after)
+        if isinstance(change, dict)
+        for name, value in change.items()
+        if isinstance(value, str) and _is_commitment(value)
+    }
+    return persons | ({entry.source: _actor_of(entry)} if entry.source else {})
+
+
+def _actor_of(entry: Entry) -> str:
+    return (chain(entry.actor) or (entry.actor,))[-1]
+
+
+def _subject_of(entry: Entry) -> str:
+    return f"user:{entry.object_id}" if entry.object_type == "user" else _actor_of(entry)
+
+
+def _is_commitment(value: str) -> bool:
+    return _COMMITMENT.fullmatch(value) is not None
+
+
 def commitments_in(*values: Json) -> Iterator[str]:
     """Find the commitments in values, at any depth."""
     for value in values:
         if isinstance(value, str):
-            if _COMMITMENT.fullmatch(value):
+            if _is_commitment(value):
                 yield value
         elif isinstance(value, dict):
             yield from commitments_in(*value.values())
@@ -95,7 +120,7 @@ def kept_values(entries: Iterable[Entry]) -> dict[str, PersonalValue]:
 
 def with_values(value: Json, kept: Mapping[str, PersonalValue]) -> Json:
     """Put personal data back in the places of its commitments; ``erased`` where it is gone."""
-    if isinstance(value, str) and _COMMITMENT.fullmatch(value):
+    if isinstance(value, str) and _is_commitment(value):
         return kept[value].value if value in kept else ERASED
     if isinstance(value, dict):
         return {name: with_values(member, kept) for name, member in value.items()}

@@ -1,5 +1,6 @@
 """Runs held against the entries that tell of them, both ways: what was added, changed or taken away shows."""
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -8,27 +9,28 @@ from functools import cached_property
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
-from django.db.models import DateTimeField, F, Func, Max
-from django.db.models.functions import Cast
-
-from audit.models import Entry
+from audit.models import Entry, SealedEntry
 from foundation.scope import tenant_scope
+from kernel.clock import utc_now
 from kernel.ids import parse_id
 from kernel.supplied import Supplied
 from tenants.models import Tenant
 
-STARTS: Final = ("run.started", "run.replayed")
-"""The second is an earlier release's, in the place of the first."""
+STARTED: Final = "run.started"
 ENDED: Final = "run.ended"
 REMOVED: Final = "runs.removed"
-BEGUN: Final = "run_ends.recorded"
-"""Written by the migration since which ends are recorded: runs that had ended before have no entry of it."""
+MIN_KEPT: Final = timedelta(days=1)
+"""Time for which runs that are over are kept at least: a removal of younger ones is none of ours."""
+START_SLACK: Final = timedelta(minutes=1)
+"""Longest time between a run's creation and its entry, which are one transaction's."""
+CLOCK_SLACK: Final = timedelta(minutes=1)
+"""Difference that clocks of several machines may have."""
 SLACK: Final = timedelta(hours=1)
 """Time by which an entry may be older than those sealed before it: nothing so near to a pruning is missed."""
 
 
 class AuditedRun(NamedTuple):
-    """A run as it is stored; ``ended_at`` is None while it is not over."""
+    """A run as it is stored; ``ended_at`` is None while it is not over, ``content_hash`` that of its definition."""
 
     id: UUID
     status: str
@@ -36,6 +38,9 @@ class AuditedRun(NamedTuple):
     journal_bytes: int
     created_at: datetime
     ended_at: datetime | None
+    segment_id: str
+    content_hash: str
+    started_by_actor: str
 
 
 class RunFlaw(NamedTuple):
@@ -57,6 +62,9 @@ class StoredRuns(Protocol):
     def digests(self, tenant_id: UUID, runs: Collection[AuditedRun]) -> Iterator[tuple[UUID, str]]:
         """Compute the digests of journals anew, in hex; a run that is not there any more is left out."""
 
+    def contradicted(self, tenant_id: UUID, runs: Collection[AuditedRun]) -> Mapping[UUID, str]:
+        """Find runs that are over and of which a column is not what their journal says; names the column."""
+
 
 stored_runs: Supplied[StoredRuns] = Supplied("the runs that entries tell of")
 
@@ -76,7 +84,7 @@ class RunsHeld:
     def bad_entries(self, entries: Collection[Entry]) -> dict[UUID, RunFlaw]:
         """Find entries whose run is gone, or is not what they say; by the id of the entry."""
         ended = {run_id: one for one in entries if one.action == ENDED and (run_id := _run_of(one))}
-        started = {run_id: one for one in entries if one.action in STARTS and (run_id := _run_of(one))}
+        started = {run_id: one for one in entries if one.action == STARTED and (run_id := _run_of(one))}
         if not (ended or started) or not self._has_tenant:
             return {}
         runs = stored_runs().find(self.tenant_id, {*ended, *started})
@@ -85,20 +93,21 @@ class RunsHeld:
         gone = {
             started[one].id: RunFlaw("run", f"no entry says how the run {one} ended, and it is gone") for one in lost
         }
+        other = {one.id: flaw for run_id, one in started.items() if (flaw := _against_start(one, runs.get(run_id)))}
         wrong = {one.id: flaw for run_id, one in ended.items() if (flaw := self._against(one, runs.get(run_id)))}
-        return {**gone, **self._bad_journals(ended, runs), **wrong}
+        return {**gone, **other, **self._contradicted(ended, runs), **self._bad_journals(ended, runs), **wrong}
 
     def unrecorded(self) -> Iterator[str]:
         """Find runs that no entry tells of, and runs that are over without an entry that says so."""
         last: UUID | None = None
         while self._has_tenant and (runs := stored_runs().after(self.tenant_id, last)):
             last = runs[-1].id
-            told = self._told([run.id for run in runs], (*STARTS, ENDED))
+            told = self._told([run.id for run in runs], (STARTED, ENDED))
             for run in runs:
                 actions = told.get(run.id, set())
-                if actions.isdisjoint(STARTS) and not self._may_lack(run.created_at):
+                if STARTED not in actions and not self._may_lack(run.created_at):
                     yield f"no entry says that the run {run.id} was started"
-                elif run.ended_at and ENDED not in actions and not self._may_lack_end(run, run.ended_at):
+                elif run.ended_at and ENDED not in actions and not self._may_lack(run.ended_at):
                     yield f"no entry says that the run {run.id} ended"
 
     def _against(self, entry: Entry, run: AuditedRun | None) -> RunFlaw | None:
@@ -118,6 +127,13 @@ class RunsHeld:
             if not isinstance(after := ended[run_id].after, dict) or after.get("journal") != digest
         }
 
+    def _contradicted(self, ended: Mapping[UUID, Entry], runs: Mapping[UUID, AuditedRun]) -> dict[UUID, RunFlaw]:
+        found = stored_runs().contradicted(self.tenant_id, [runs[run_id] for run_id in ended if run_id in runs])
+        return {
+            ended[run_id].id: RunFlaw("run", f"the {column} of the run {run_id} is not what its journal says")
+            for run_id, column in found.items()
+        }
+
     def _told(self, run_ids: Collection[UUID], actions: Collection[str]) -> dict[UUID, set[str]]:
         """Read what entries say of runs."""
         told: dict[UUID, set[str]] = {}
@@ -133,10 +149,6 @@ class RunsHeld:
         """Whether an entry of a time may have been pruned."""
         return self.first_at is not None and at < self.first_at + SLACK
 
-    def _may_lack_end(self, run: AuditedRun, ended_at: datetime) -> bool:
-        is_older = self._begun_at is not None and ended_at < self._begun_at
-        return is_older or self._may_lack(ended_at)
-
     def _was_removed(self, entry: Entry) -> bool:
         """Whether entries say that a run went with its tenant, or by its age; a sweep may have done so just now."""
         if entry.outcome == "removed":
@@ -147,18 +159,11 @@ class RunsHeld:
 
     @cached_property
     def _removed_before(self) -> datetime | None:
-        """The latest time of which entries say that runs which had ended before it were removed."""
-        told = Cast(Func(F("after"), function="", template="(%(expressions)s ->> 'ended_before')"), DateTimeField())
+        """The latest time of which leaves say that runs which had ended before it were removed."""
         with self._scope():
-            rows = Entry.objects.filter(tenant_id=self.tenant_id, action=REMOVED)
-            before: datetime | None = rows.aggregate(before=Max(told))["before"]
-        return before
-
-    @cached_property
-    def _begun_at(self) -> datetime | None:
-        with self._scope():
-            rows = Entry.objects.filter(tenant_id=self.tenant_id, action=BEGUN)
-            return rows.order_by("created_at").values_list("created_at", flat=True).first()
+            entries = Entry.objects.filter(tenant_id=self.tenant_id, action=REMOVED).values("id")
+            leaves = SealedEntry.objects.filter(entry_id__in=entries).values_list("data", flat=True)
+            return max(filter(None, map(_removal_of, leaves.iterator())), default=None)
 
     @cached_property
     def _has_tenant(self) -> bool:
@@ -167,6 +172,37 @@ class RunsHeld:
 
     def _scope(self) -> AbstractContextManager[None]:
         return tenant_scope(self.tenant_id)
+
+
+def _against_start(entry: Entry, run: AuditedRun | None) -> RunFlaw | None:
+    """Tell what of a run that is there is not what the entry of its start says."""
+    if run is None:
+        return None
+    after = entry.after if isinstance(entry.after, dict) else {}
+    said = {
+        "segment": (run.segment_id, after.get("segment_id")),
+        "definition": (run.content_hash, after.get("content_hash")),
+        "actor": (run.started_by_actor, entry.actor),
+        "time of the start": (abs(run.created_at - entry.created_at) < START_SLACK, True),
+    }
+    return next(
+        (
+            RunFlaw("run", f"the {name} of the run {run.id} is not the one that it was started with")
+            for name, (stored, told) in said.items()
+            if stored != told
+        ),
+        None,
+    )
+
+
+def _removal_of(leaf: bytes) -> datetime | None:
+    """Read before which time a leaf says that removed runs had ended; None where it cannot have been so."""
+    try:
+        fields = json.loads(bytes(leaf))
+        before, at = (datetime.fromisoformat(text) for text in (fields["after"]["ended_before"], fields["at"]))
+        return before if fields["action"] == REMOVED and before <= min(at, utc_now()) - MIN_KEPT + CLOCK_SLACK else None
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def _run_of(entry: Entry) -> UUID | None:

@@ -11,11 +11,10 @@ from uuid import UUID
 from django.db.models import Q
 
 from audit.errors import LogEmpty
-from audit.log.leaves import commitment
-from audit.models import Entry, PersonalValue, SealedEntry, UnsealedEntry
-from audit.personal import commitments_in, kept_values
+from audit.models import Entry, SealedEntry, UnsealedEntry
 from audit.reading.checkpoints_held import flaw_of_empty, flaws_of_last, flaws_of_older
 from audit.reading.files import LogFiles, scope_of
+from audit.reading.personal_held import bad_values
 from audit.reading.prunings_held import bad_pruning
 from audit.reading.runs_held import RunsHeld
 from audit.sealing.growth import leaf_of
@@ -52,7 +51,9 @@ def verify_stored(
         with scope_of(tenant_id):
             files = LogFiles(tenant_id)
     except LogEmpty:
-        flaw = flaw_of_empty(tenant_id)
+        flaw = flaw_of_empty(tenant_id) or (
+            Flaw(0, "shrunk", f"the log had {max(kept)} leaves, and has none") if kept else None
+        )
         if flaw is None:
             raise
         return {**verdict_on(None, flaw, began), "first": 0}
@@ -92,19 +93,7 @@ def _flaws(files: LogFiles, tenant_id: UUID | None, progress: Callable[[int], No
     for first in range(files.first, files.last.size, PIECE):
         if progress:
             progress(files.last.size + first)
-        with scope_of(tenant_id):
-            rows = SealedEntry.objects.filter(log_id=files.log.id, n__gte=first, n__lt=first + PIECE).order_by("n")
-            leaves = list(rows)
-            entries = Entry.objects.in_bulk([leaf.entry_id for leaf in leaves])
-            kept = kept_values(entries.values())
-        bad_runs = {} if held is None else held.bad_entries(entries.values())
-        expected = range(first, min(first + PIECE, files.last.size))
-        if gone := set(expected) - {leaf.n for leaf in leaves}:
-            yield Flaw(min(gone), MISSING, f"leaf {min(gone)} is gone")
-        for leaf in leaves:
-            yield from _flaws_of(leaf, entries.get(leaf.entry_id), files.log.origin, kept)
-            if leaf.entry_id in bad_runs:
-                yield Flaw(leaf.n, *bad_runs[leaf.entry_id])
+        yield from _flaws_of_piece(files, tenant_id, held, first)
     with scope_of(tenant_id):
         sealed = SealedEntry.objects.values("entry_id")
         waiting = UnsealedEntry.objects.values("entry_id")
@@ -114,6 +103,24 @@ def _flaws(files: LogFiles, tenant_id: UUID | None, progress: Callable[[int], No
         yield Flaw(files.last.size, "unsealed", f"the entry {lost.id} is in no leaf, and does not wait for one")
     for said in () if held is None else held.unrecorded():
         yield Flaw(files.last.size, "run", said)
+
+
+def _flaws_of_piece(files: LogFiles, tenant_id: UUID | None, held: RunsHeld | None, first: int) -> Iterator[Flaw]:
+    with scope_of(tenant_id):
+        rows = SealedEntry.objects.filter(log_id=files.log.id, n__gte=first, n__lt=first + PIECE).order_by("n")
+        leaves = list(rows)
+        entries = Entry.objects.in_bulk([leaf.entry_id for leaf in leaves])
+        bad_people = dict(bad_values(tenant_id, entries.values(), is_pruned=files.first > 0))
+    bad_runs = {} if held is None else held.bad_entries(entries.values())
+    expected = range(first, min(first + PIECE, files.last.size))
+    if gone := set(expected) - {leaf.n for leaf in leaves}:
+        yield Flaw(min(gone), MISSING, f"leaf {min(gone)} is gone")
+    for leaf in leaves:
+        yield from _flaws_of(leaf, entries.get(leaf.entry_id), files.log.origin)
+        if leaf.entry_id in bad_people:
+            yield Flaw(leaf.n, "personal", bad_people[leaf.entry_id])
+        if leaf.entry_id in bad_runs:
+            yield Flaw(leaf.n, *bad_runs[leaf.entry_id])
 
 
 def _first_at(files: LogFiles, tenant_id: UUID) -> datetime | None:
@@ -126,20 +133,8 @@ def _first_at(files: LogFiles, tenant_id: UUID) -> datetime | None:
         return at or files.last.created_at
 
 
-def _flaws_of(leaf: SealedEntry, entry: Entry | None, origin: str, kept: dict[str, PersonalValue]) -> Iterator[Flaw]:
+def _flaws_of(leaf: SealedEntry, entry: Entry | None, origin: str) -> Iterator[Flaw]:
     if entry is None:
         yield Flaw(leaf.n, "entry", f"the entry {leaf.entry_id} of leaf {leaf.n} is gone")
-        return
-    if leaf_of(entry, origin, leaf.n) != bytes(leaf.data):
+    elif leaf_of(entry, origin, leaf.n) != bytes(leaf.data):
         yield Flaw(leaf.n, "entry", f"the entry {leaf.entry_id} is not what leaf {leaf.n} sealed")
-    for one in commitments_in(entry.before, entry.after, entry.source):
-        row = kept.get(one)
-        if row is not None and not _opens(row, one):
-            yield Flaw(leaf.n, "personal", f"a person's data of the entry {leaf.entry_id} is not what was committed to")
-
-
-def _opens(row: PersonalValue, committed: str) -> bool:
-    try:
-        return commitment(bytes(row.salt), row.value) == committed
-    except ValueError:  # the salt is too short to be one of ours
-        return False

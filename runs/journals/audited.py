@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
@@ -18,7 +19,26 @@ RUNS: Final = 1_000
 EVENTS: Final = 2_000
 BYTES: Final = 4 * 1024 * 1024
 """Events and bytes of payloads read at once, save where one event has more."""
-_RUN: Final = ("id", "status", "last_seq", "journal_bytes", "created_at", "ended_at")
+_RUN: Final = (
+    "id", "status", "last_seq", "journal_bytes", "created_at", "ended_at", "segment_id", "revision__content_hash",
+    "started_by_actor",
+)  # fmt: skip
+CONTRADICTED: Final = """
+select id, found from (
+  select r.id, case
+      when (begun.payload -> 'input')::text <> coalesce(r.input::text, 'null') then 'input'
+      when ended.type <> 'segment.' || case when r.status = 'timed_out' then 'failed' else r.status end then 'status'
+      when coalesce((ended.payload -> 'output')::text, 'null') <> coalesce(r.output::text, 'null') then 'output'
+      when coalesce((ended.payload -> 'error')::text, 'null') <> coalesce(r.error::text, 'null') then 'error'
+      when coalesce((ended.payload -> 'warnings')::text, '[]') <> r.warnings::text then 'warnings'
+    end as found
+  from runs_run r
+  join runs_runevent begun on begun.run_id = r.id and begun.seq = 1
+  join runs_runevent ended on ended.run_id = r.id and ended.seq = r.last_seq
+  where r.id = any(%s)
+) held where found is not null
+"""
+"""Both were written from the same values; texts are compared, as Postgres keeps them as they were written."""
 _EVENT: Final = ("run_id", "seq", "type", "step_id", "activation", "attempt", "created_at", "text")
 
 
@@ -44,6 +64,13 @@ class RunsForAudit:
             digests[run_id] = chain(digests[run_id], [*head, microseconds_of(at)], text.encode())
         there = self.find(tenant_id, digests.keys())
         yield from ((run_id, digest.hex()) for run_id, digest in digests.items() if run_id in there)
+
+    def contradicted(self, tenant_id: UUID, runs: Collection[AuditedRun]) -> Mapping[UUID, str]:
+        """Find runs that are over and of which a column is not what their journal says, by their texts."""
+        over = [run.id for run in runs if run.ended_at]
+        with tenant_scope(tenant_id), connection.cursor() as cursor:
+            cursor.execute(CONTRADICTED, [over])
+            return dict(cursor.fetchall())
 
 
 def _events(tenant_id: UUID, run_ids: Collection[UUID]) -> Iterator[tuple[Any, ...]]:

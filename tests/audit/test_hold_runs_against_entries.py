@@ -1,5 +1,6 @@
 """Each run has an entry of its start and of its end with its journal's digest; what was tampered with is named."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +11,10 @@ from rest_framework.test import APIClient
 from audit.models import Entry, SealedEntry
 from audit.reading.verification import verify_stored
 from audit.sealing.sealer import seal_entries
+from audit.services import record
 from devserver.folders import CHECKOUT
-from foundation.scope import unscoped
+from foundation.scope import tenant_scope, unscoped
+from kernel.clock import utc_now
 from runs.commands import command_run
 from runs.journals import audited
 from runs.lifecycle.retention import sweep_runs
@@ -196,12 +199,6 @@ def test_what_retention_removes_leaves_a_sound_log(acme: Customer) -> None:
     assert told.after["runs"] == 3
     verdict = verify_stored(acme.tenant.id)
     assert verdict["ok"], verdict
-    earlier = (
-        "update audit_entry set after = json_build_object('ended_before', now() - interval '3 days')"
-        " where action = 'runs.removed'"
-    )
-    verdict = verdict_with(acme.tenant, earlier)
-    assert (verdict["ok"], verdict["first_bad"]["kind"]) == (False, "run")
 
 
 def test_a_long_journal_and_many_runs_are_read_in_pieces(acme: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,23 +209,54 @@ def test_a_long_journal_and_many_runs_are_read_in_pieces(acme: Customer, monkeyp
     assert verify_stored(acme.tenant.id)["ok"] is True
 
 
-def test_runs_that_ended_before_ends_were_recorded_need_no_entry(acme: Customer) -> None:
-    ended_runs(acme.tenant, 1)
-    old = start(acme.tenant, "input")
-    seal_entries()
-    end = (
-        "update runs_run set status = 'completed', ended_at = now() - interval '1 day', wake_at = null"
-        " where id = '{run}'"
-    )
-    begun = (
-        "insert into audit_entry (id, tenant_id, action, actor, object_type, object_id, outcome, request_id, source,"
-        " created_at) select gen_random_uuid(), tenant_id, 'run_ends.recorded', 'system', 'tenant', tenant_id::text,"
-        " 'done', '', '', now() - interval '{age}' from runs_run where id = '{run}'"
-    )
-    queue = (
-        "insert into audit_unsealedentry (tenant_id, entry_id)"
-        " select tenant_id, id from audit_entry where action = 'run_ends.recorded'"
-    )
-    for age, is_ok in (("1 hour", True), ("2 days", False)):
-        statements = end.format(run=old), begun.format(run=old, age=age), queue
-        assert verdict_with(acme.tenant, *statements)["ok"] is is_ok, age
+CHANGED_COLUMNS = {
+    "its input": ("update runs_run set input = '2' where id = '{run}'", "run.ended", "input"),
+    "its output": ("update runs_run set output = '5' where id = '{run}'", "run.ended", "output"),
+    "no output": ("update runs_run set output = null where id = '{run}'", "run.ended", "output"),
+    "an error": ("update runs_run set error = '{{}}' where id = '{run}'", "run.ended", "error"),
+    "warnings": ("update runs_run set warnings = '[1]' where id = '{run}'", "run.ended", "warnings"),
+    "its segment": ("update runs_run set segment_id = 'other' where id = '{run}'", "run.started", "segment"),
+    "its actor": ("update runs_run set started_by_actor = 'member:m9' where id = '{run}'", "run.started", "actor"),
+    "its time": (
+        "update runs_run set created_at = created_at - interval '1 h' where id = '{run}'",
+        "run.started",
+        "time",
+    ),
+    "its definition": (
+        "update segments_revision set content_hash = repeat('0', 64)"
+        " where id = (select revision_id from runs_run where id = '{run}')",
+        "run.started",
+        "definition",
+    ),
+}
+
+
+def test_columns_of_a_run_that_entry_and_journal_contradict_are_found(acme: Customer) -> None:
+    run_id = ended_runs(acme.tenant)[1]
+    assert verdict_with(acme.tenant)["ok"] is True
+    for name, (statement, action, column) in CHANGED_COLUMNS.items():
+        found = verdict_with(acme.tenant, statement.format(run=run_id))["first_bad"]
+        assert found is not None, name
+        with unscoped("tests look at everything"):
+            first = Entry.objects.filter(action="run.started").earliest("created_at").id
+            entry_id = first if name == "its definition" else entries_of(run_id)[action].id
+            n = SealedEntry.objects.get(entry_id=entry_id).n
+        assert (found["n"], found["kind"]) == (n, "run"), (name, found)
+        assert f"the {column}" in found["detail"], (name, found)
+
+
+REMOVALS = {"a year to come": -365.0, "now": 0.0, "an hour ago": 1 / 24, "no time": None}
+
+
+def test_only_a_removal_that_can_have_been_excuses_a_run_that_is_gone(acme: Customer) -> None:
+    run_id = ended_runs(acme.tenant)[1]
+    gone, kind = TAMPERINGS["a run taken away"]
+    for name, days in REMOVALS.items():
+        before = "soon" if days is None else (utc_now() - timedelta(days=days)).isoformat()
+        with tenant_scope(acme.tenant.id):
+            record("runs.removed", acme.tenant, actor="system", after={"ended_before": before, "runs": 1})
+        seal_entries()
+        assert verify_stored(acme.tenant.id)["ok"] is True
+        found = verdict_with(acme.tenant, *gone.format(run=run_id).split("; "))["first_bad"]
+        assert found is not None, name
+        assert (found["kind"], str(run_id) in found["detail"]) == (kind, True), (name, found)

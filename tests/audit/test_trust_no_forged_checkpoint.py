@@ -175,6 +175,28 @@ def test_a_log_that_was_taken_back_is_found_by_the_file_of_checkpoints(
     call_command("verify_audit", "--tenant", "acme")
 
 
+EMPTIED = {
+    "leaves": "truncate audit_sealedentry, audit_treenode, audit_logcheckpoint, audit_logverifier, audit_auditlog",
+    "all": (
+        "truncate audit_entry, audit_personalvalue, audit_unsealedentry, audit_sealedentry, audit_treenode,"
+        " audit_logcheckpoint, audit_logverifier, audit_auditlog"
+    ),
+}
+
+
+@pytest.mark.parametrize("statement", EMPTIED.values(), ids=EMPTIED)
+def test_a_log_that_the_owner_emptied_is_found(
+    acme: Customer, settings: Settings, tmp_path: Path, statement: str
+) -> None:
+    settings.AUDIT_CHECKPOINT_FILE = str(tmp_path / "checkpoints")
+    make_log(acme, 3)
+    call_command("verify_audit", "--tenant", "acme")
+    with as_owner() as cursor:
+        cursor.execute(statement)
+    with pytest.raises(CommandError, match="cannot be trusted"):
+        call_command("verify_audit", "--tenant", "acme")
+
+
 @pytest.mark.parametrize("n", [0, 100, 299])
 def test_a_leaf_that_is_gone_is_named_and_what_is_left_can_be_exported(acme: Customer, api: Api, n: int) -> None:
     make_log(acme, 300)
