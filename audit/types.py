@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+PERSON: Final = "(member|user|key):[0-9A-Za-z_-]+"
+"""Pattern of a person's name, as entries name who acts."""
+
 
 @dataclass(frozen=True, slots=True)
 class AuditObject:

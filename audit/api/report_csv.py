@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable
 from typing import Final
 
-from audit.reading.report import AuditReport, verdict_text
+from audit.reading.report import AuditReport, pruning_text, verdict_text
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS: Final = ("section", "name", "count", "at", "n", "actor", "object", "receipt")
@@ -31,6 +31,8 @@ def write_csv(report: AuditReport, receipt_url: Callable[[int | None], str | Non
     row("from", report.since.isoformat())
     row("to", report.until.isoformat())
     row("entries", None, report.entries)
+    if report.pruned_before:
+        row("pruned", pruning_text(report), None, report.pruned_before.isoformat())
     for section, lines in (("action", report.actions), ("actor", report.actors), ("outcome", report.outcomes)):
         for line in lines:
             row(section, line.name, line.count)

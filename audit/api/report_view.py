@@ -71,6 +71,10 @@ class AuditReportShape(serializers.Serializer[Any]):
     decisions = DecisionShape(many=True, help_text="The oldest first.")
     verdict = VerdictShape(allow_null=True, help_text="Null where a long log was not verified yet.")
     verified_at = serializers.DateTimeField(allow_null=True)
+    unverified = serializers.IntegerField(help_text="Entries sealed since: the verdict says nothing of them.")
+    pruned_before = serializers.DateTimeField(
+        allow_null=True, help_text="Entries of the period from before this time were pruned, and are not counted."
+    )
 
     def get_fields(self) -> dict[str, Any]:
         """Add the field whose name is a word of Python."""

@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from audit.models import Entry, LogVerification, PersonalValue, VerificationStatus
 from audit.personal import with_values
+from audit.types import PERSON
 from foundation.request_fields import list_accepted_values
 from foundation.requests import PageQuery, Strict
 
@@ -38,7 +39,7 @@ class ErasePersonFields(Strict):
     """Name of a person."""
 
     person = serializers.RegexField(
-        r"^(member|user|key):[0-9A-Za-z_-]+$",
+        f"^{PERSON}$",
         max_length=200,
         help_text="As entries name who acts: `member:<id>`, `user:<id>` or `key:<public id>`.",
     )

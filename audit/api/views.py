@@ -122,16 +122,22 @@ class LogKeysView(APIView):
     @extend_schema(
         operation_id="read_audit_keys",
         summary="Read the log's keys",
-        description="The verifier keys that checkpoints were signed with, the oldest first. Get them over another way, "
-        "too: whoever serves a false log would serve a false key.",
-        responses=LogKeysShape,
+        description="The verifier keys that checkpoints were signed with, the oldest first; with `Accept: text/plain` "
+        "one a line, as `verify.py --key` reads them. Get them over another way, too: whoever serves a false log would "
+        "serve a false key.",
+        responses={
+            (200, "application/json"): LogKeysShape,
+            (200, TEXT): OpenApiResponse(OpenApiTypes.STR, "One key a line."),
+        },
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         """Answer the keys."""
         tenant_id = caller_of(request).tenant.id
         with tenant_scope(tenant_id):
             log = LogFiles(tenant_id).log
             keys = keys_of(log.id)
+        if "text/plain" in request.headers.get("Accept", ""):
+            return HttpResponse("".join(f"{key.verifier}\n" for key in keys), content_type=TEXT)
         return Response({"log": log.origin, "keys": _keys_body(keys)})
 
 

@@ -1,14 +1,14 @@
 """Console pages of logs, their checkpoints and their verifications."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from asgiref.sync import sync_to_async
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.handlers.asgi import ASGIRequest
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -22,13 +22,17 @@ from audit.reading.export import export_log
 from audit.reading.files import first_leaf
 from audit.reading.jobs import request_verification
 from foundation.console import (
+    MAX_AT_ONCE,
     BoundedPaginator,
+    NoQuestionsForm,
+    Question,
     ReadOnlyAdmin,
     actor_of,
     change_link,
     changelist_url,
     column,
     console_action,
+    is_confirmed,
     links,
     pretty,
 )
@@ -46,6 +50,29 @@ REFRESH_SECONDS: Final = 2
 _UNDER_WAY: Final = (VerificationStatus.QUEUED, VerificationStatus.RUNNING)
 
 
+class LogAction(NamedTuple):
+    """Something to be done with logs, after asking."""
+
+    action: str
+    title: str
+    sentence: str
+    button: str
+
+
+VERIFY: Final = LogAction(
+    "verify_logs",
+    "Verify logs",
+    "A worker computes each anew and holds it against its entries and runs. The audit tells of it.",
+    "Verify",
+)
+EXPORT: Final = LogAction(
+    "export_logs",
+    "Export a log",
+    "One zip with all entries, personal data that was not erased among it. The audit tells of it.",
+    "Export",
+)
+
+
 @admin.register(AuditLog)
 class AuditLogAdmin(ReadOnlyAdmin):
     """Logs in the console."""
@@ -59,7 +86,8 @@ class AuditLogAdmin(ReadOnlyAdmin):
     list_select_related = ["tenant"]
     ordering = ["origin"]
     paginator = BoundedPaginator
-    actions_detail = ["verify_now", "export"]
+    actions = ["verify_logs", "export_logs"]
+    actions_detail = ["verify_now", "export_one"]
     fields = ["origin", "tenant", "created_at", "size", "first", "signed_at", "checkpoint", "keys", "see_also"]
 
     def get_urls(self) -> list[URLPattern]:
@@ -118,32 +146,61 @@ class AuditLogAdmin(ReadOnlyAdmin):
             }
         )
 
+    @console_action("Verify logs", permission="view")
+    def verify_logs(self, request: HttpRequest, logs: QuerySet[AuditLog]) -> HttpResponse | None:
+        """Have a worker verify the chosen logs, after asking; of one its page shows how far it is."""
+        if not is_confirmed(request):
+            return self.ask(request, _question(VERIFY, logs), form=NoQuestionsForm())
+        asked = [found for log in logs.order_by("origin")[:MAX_AT_ONCE] if (found := self._verification(request, log))]
+        if len(asked) == 1:
+            return HttpResponseRedirect(reverse("admin:audit_logverification_change", args=[asked[0].id]))
+        self.message_user(request, f"Requested: {len(asked)}. The page of verifications shows how far they are.")
+        return None
+
     @console_action("Verify now", permission="view", url_path="verify")
     def verify_now(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Have a worker verify the log, and show how far it is."""
-        log = self.get_queryset(request).get(pk=object_id)
-        try:
-            verification = request_verification(log.tenant_id, actor=actor_of(request))
-        except LogEmpty as refusal:
-            self.message_user(request, refusal.detail, messages.ERROR)
-            return HttpResponseRedirect(self.list_url())
-        return HttpResponseRedirect(reverse("admin:audit_logverification_change", args=[verification.id]))
+        """Ask whether to verify this log."""
+        return self._ask_about_one(request, VERIFY, object_id)
 
-    @console_action("Export", permission="view", url_path="export")
-    def export(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
-        """Hand out the log as one zip, a piece at a time."""
-        log = self.get_queryset(request).get(pk=object_id)
+    @console_action("Export a log", permission="view")
+    def export_logs(self, request: HttpRequest, logs: QuerySet[AuditLog]) -> HttpResponseBase | None:
+        """Hand out the chosen log as one zip, a piece at a time, after asking."""
+        if not is_confirmed(request):
+            return self.ask(request, _question(EXPORT, logs), form=NoQuestionsForm())
+        log = logs.first()
+        if log is None or logs.count() > 1:
+            self.message_user(request, "Choose one log: each is a file of its own.", messages.ERROR)
+            return None
         try:
             found, files = export_log(log.tenant_id, actor=actor_of(request))
         except LogEmpty as refusal:
             self.message_user(request, refusal.detail, messages.ERROR)
-            return HttpResponseRedirect(self.list_url())
+            return None
         pieces: Any = zip_of(files)
         if isinstance(request, ASGIRequest):
             pieces = _each(pieces)
         name = f"{log.origin.rpartition('/')[2]}-audit-{found.last.size}.zip"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return StreamingHttpResponse(pieces, content_type="application/zip", headers=headers)
+
+    @console_action("Export", permission="view", url_path="export")
+    def export_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask whether to export this log."""
+        return self._ask_about_one(request, EXPORT, object_id)
+
+    def _ask_about_one(self, request: HttpRequest, asked: "LogAction", object_id: str) -> HttpResponse:
+        log_id = parse_id(object_id)
+        logs = self.get_queryset(request).filter(pk=log_id)
+        if log_id is None or not logs.exists():
+            raise Http404("There is no such log.")
+        return self.ask(request, _question(asked, logs), form=NoQuestionsForm(), ids=[str(log_id)])
+
+    def _verification(self, request: HttpRequest, log: AuditLog) -> LogVerification | None:
+        try:
+            return request_verification(log.tenant_id, actor=actor_of(request))
+        except LogEmpty as refusal:
+            self.message_user(request, f"{log.origin}: {refusal.detail}", messages.ERROR)
+            return None
 
 
 @admin.register(LogCheckpoint)
@@ -257,6 +314,11 @@ class LogVerificationAdmin(ReadOnlyAdmin):
     def shown_verdict(self, verification: LogVerification) -> str:
         """Show what it found, in full."""
         return "-" if verification.verdict is None else pretty(verification.verdict)
+
+
+def _question(asked: LogAction, logs: QuerySet[AuditLog]) -> Question:
+    counts = [("chosen", logs.count())]
+    return Question(action=asked.action, title=asked.title, sentence=asked.sentence, button=asked.button, counts=counts)
 
 
 def text_block(text: str) -> SafeString:

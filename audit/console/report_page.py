@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from audit.models import AuditLog
-from audit.reading.report import AuditReport, report_audit, verdict_text
+from audit.reading.report import AuditReport, pruning_text, report_audit, verdict_text
 from foundation.console import actor_of
 from kernel.errors import LlmteamError
 from tenants.members.actors import names_of
@@ -62,6 +62,7 @@ def _shown(report: AuditReport) -> dict[str, Any]:
     names = names_of([line.name for line in report.actors] + [one.actor for one in report.decisions])
     return {
         "verdict": verdict_text(report),
+        "pruned": pruning_text(report),
         "last_day": report.until - timedelta(days=1),
         "counts": [
             ("By action", [(line.name, line.count) for line in report.actions]),

@@ -4,6 +4,7 @@ Everything is to be called in a scope that sees the log (``scope_of``). A log on
 """
 
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from audit.errors import LogEmpty, LogFileNotFound, NotSealed
 from audit.log.proofs import LogProof
 from audit.log.tiles import ENTRIES, HEIGHT, WIDTH, Tile, TileMalformed, bundle_bytes, parse_path, tile_reader
 from audit.log.tree import inclusion_proof
-from audit.models import AuditLog, LogCheckpoint, LogPruning, SealedEntry, TreeNode
+from audit.models import AuditLog, Entry, LogCheckpoint, LogPruning, SealedEntry, TreeNode
 from audit.sealing.growth import log_name
 from foundation.scope import tenant_scope, unscoped
 
@@ -111,3 +112,12 @@ class LogFiles:
         if len(found) != tile.width:
             return None
         return bundle_bytes(found) if tile.level == ENTRIES else b"".join(found)
+
+
+def first_entry_at(files: LogFiles) -> datetime | None:
+    """Tell when the first entry that is left was written, in a scope that sees the log; None where none was pruned."""
+    if not files.first:
+        return None
+    first = SealedEntry.objects.filter(log_id=files.log.id, n=files.first).values("entry_id")
+    at = Entry.objects.filter(id__in=first).values_list("created_at", flat=True).first()
+    return at or files.last.created_at

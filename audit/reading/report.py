@@ -10,7 +10,7 @@ from django.db.models import Count, Q, QuerySet
 
 from audit.errors import ReportTooLarge
 from audit.models import Entry, LogVerification, SealedEntry, VerificationStatus
-from audit.reading.files import LogFiles, scope_of
+from audit.reading.files import LogFiles, first_entry_at, scope_of
 from audit.reading.verification import verify_stored
 from audit.services import record
 from audit.verifier.examination import Verdict
@@ -63,6 +63,8 @@ class AuditReport:
         decisions: The oldest first.
         verdict: What a verification of the whole log found; None where none was made of a long one yet.
         verified_at: When that was.
+        unverified: How many entries were sealed since.
+        pruned_before: Before which time the entries of the period were pruned; None where none was.
     """
 
     log: str
@@ -75,6 +77,8 @@ class AuditReport:
     decisions: Sequence[DecisionLine]
     verdict: "Verdict | None"
     verified_at: datetime | None
+    unverified: int
+    pruned_before: datetime | None
 
 
 def report_audit(tenant_id: UUID | None, *, since: datetime, until: datetime, actor: str) -> AuditReport:
@@ -97,9 +101,22 @@ def report_audit(tenant_id: UUID | None, *, since: datetime, until: datetime, ac
         actions, actors, outcomes = (_counts(rows, name) for name in ("action", "actor", "outcome"))
         period: Json = {"from": since.isoformat(), "to": until.isoformat()}
         record("audit_log.reported", files.log, actor=actor, after=period)
+        first_at = first_entry_at(files)
     verdict, verified_at = _verdict(files, tenant_id)
-    log = files.log.origin
-    return AuditReport(log, since, until, entries, actions, actors, outcomes, decisions, verdict, verified_at)
+    return AuditReport(
+        log=files.log.origin,
+        since=since,
+        until=until,
+        entries=entries,
+        actions=actions,
+        actors=actors,
+        outcomes=outcomes,
+        decisions=decisions,
+        verdict=verdict,
+        verified_at=verified_at,
+        unverified=max(0, files.last.size - ((verdict and verdict["size"]) or 0)),
+        pruned_before=first_at if first_at is not None and since < first_at else None,
+    )
 
 
 def verdict_text(report: AuditReport) -> str:
@@ -107,9 +124,18 @@ def verdict_text(report: AuditReport) -> str:
     if report.verdict is None:
         return "The log is long and was not verified yet: ask for a verification first."
     if report.verdict["ok"]:
-        return f"The log verifies: {report.verdict['size']} entries, root {report.verdict['root']}."
+        said = f"The log verifies: {report.verdict['size']} entries, root {report.verdict['root']}."
+        later = f" {report.unverified:,} entries have come since, which no verification has looked at yet."
+        return said + (later if report.unverified else "")
     bad = report.verdict["first_bad"]
     return f"The log does not verify. First bad entry: {bad['n']}, {bad['kind']}: {bad['detail']}."
+
+
+def pruning_text(report: AuditReport) -> str:
+    """Say what of the period is not there any more, in a sentence; empty where all is."""
+    if report.pruned_before is None:
+        return ""
+    return f"Entries from before {report.pruned_before:%Y-%m-%d %H:%M:%S} UTC were pruned, and are not counted."
 
 
 def _check_period(since: datetime, until: datetime) -> None:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from itertools import chain
 from types import MappingProxyType
 from typing import Any, Final
@@ -13,7 +12,7 @@ from django.db.models import Q
 from audit.errors import LogEmpty
 from audit.models import Entry, SealedEntry, UnsealedEntry
 from audit.reading.checkpoints_held import flaw_of_empty, flaws_of_last, flaws_of_older
-from audit.reading.files import LogFiles, scope_of
+from audit.reading.files import LogFiles, first_entry_at, scope_of
 from audit.reading.personal_held import bad_values
 from audit.reading.prunings_held import bad_pruning
 from audit.reading.runs_held import RunsHeld
@@ -89,7 +88,9 @@ def _read(files: LogFiles, tenant_id: UUID | None, path: str) -> bytes | None:
 
 def _flaws(files: LogFiles, tenant_id: UUID | None, progress: Callable[[int], None] | None) -> Iterator[Flaw]:
     """Find leaves whose entries or runs are gone or changed, then entries that no leaf has, and runs no entry has."""
-    held = None if tenant_id is None else RunsHeld(tenant_id, _first_at(files, tenant_id))
+    with scope_of(tenant_id):
+        first_at = first_entry_at(files)
+    held = None if tenant_id is None else RunsHeld(tenant_id, first_at)
     for first in range(files.first, files.last.size, PIECE):
         if progress:
             progress(files.last.size + first)
@@ -121,16 +122,6 @@ def _flaws_of_piece(files: LogFiles, tenant_id: UUID | None, held: RunsHeld | No
             yield Flaw(leaf.n, "personal", bad_people[leaf.entry_id])
         if leaf.entry_id in bad_runs:
             yield Flaw(leaf.n, *bad_runs[leaf.entry_id])
-
-
-def _first_at(files: LogFiles, tenant_id: UUID) -> datetime | None:
-    """Tell when the first leaf's entry was written, where leaves before it were pruned."""
-    with scope_of(tenant_id):
-        if not files.first:
-            return None
-        first = SealedEntry.objects.filter(log_id=files.log.id, n=files.first).values("entry_id")
-        at = Entry.objects.filter(id__in=first).values_list("created_at", flat=True).first()
-        return at or files.last.created_at
 
 
 def _flaws_of(leaf: SealedEntry, entry: Entry | None, origin: str) -> Iterator[Flaw]:

@@ -26,8 +26,8 @@ pytestmark = pytest.mark.django_db
 CANARY = "canary-globex"
 OPEN = {"login", "logout"}
 """Pages that answer anybody, and show nothing: who signs in is not known yet."""
-AT_ONCE = {"try_it", "verify_now", "export"}
-"""Do what they say at once: tests/tenants/sign_in/test_try_a_provider.py, tests/admin/test_look_into_the_log.py."""
+AT_ONCE = {"try_it"}
+"""Does what it says at once: tests/tenants/sign_in/test_try_a_provider.py."""
 OF_TENANTS = [model for model in MODELS if any(field.name == "tenant" for field in model._meta.fields)]
 every_model_of_tenants = pytest.mark.parametrize("model", OF_TENANTS, ids=lambda model: model._meta.label)
 

@@ -3,8 +3,11 @@
 import html
 import zipfile
 from io import BytesIO
+from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.test import Client
 from django.urls import reverse
 
@@ -63,13 +66,27 @@ def test_a_log_s_page_has_its_checkpoint_and_keys_and_leads_to_all_of_them(conso
     assert last.note in html.unescape(console.get(address("logcheckpoint_change", last.id)).text)
 
 
-def test_verify_now_shows_how_far_it_is_and_then_the_verdict(console: Client, operator: User, log: AuditLog) -> None:
+def confirm(console: Client, action: str, *logs: AuditLog) -> Any:
+    """Answer the question of an action on logs as a browser does."""
+    asked = {"action": action, ACTION_CHECKBOX_NAME: [str(log.id) for log in logs]}
+    question = console.post(address("auditlog_changelist"), {**asked, "index": "0", "select_across": "0"})
+    assert question.context["question"].counts == [("chosen", len(logs))]
+    with unscoped("asking changes nothing"):
+        assert not LogVerification.objects.exists()
+    return console.post(address("auditlog_changelist"), {**asked, "confirmed": "1"})
+
+
+def test_verify_now_asks_shows_how_far_it_is_and_then_the_verdict(
+    console: Client, operator: User, log: AuditLog
+) -> None:
     assert address("auditlog_verify_now", log.id) in console.get(address("auditlog_change", log.id)).text
-    begun = console.get(address("auditlog_verify_now", log.id))
+    assert console.get(address("auditlog_verify_now", log.id)).context["question"].action == "verify_logs"
+    begun = confirm(console, "verify_logs", log)
     assert begun.status_code == 302
     page = console.get(begun["Location"])
     assert (page["Refresh"], "0 of " in page.text) == ("2", True)
-    again = console.get(address("auditlog_verify_now", log.id))
+    asked = {"action": "verify_logs", ACTION_CHECKBOX_NAME: [str(log.id)], "confirmed": "1"}
+    again = console.post(address("auditlog_changelist"), asked)
     assert again["Location"] == begun["Location"], "the one that is under way"
     with unscoped("half of it is done"):
         LogVerification.objects.update(checked=2)
@@ -83,14 +100,32 @@ def test_verify_now_shows_how_far_it_is_and_then_the_verdict(console: Client, op
     assert "The log verifies." in listed.text
 
 
-def test_a_log_is_exported(console: Client, operator: User, log: AuditLog) -> None:
-    answer = console.get(address("auditlog_export", log.id))
+def test_several_logs_are_verified_at_once(console: Client, log: AuditLog) -> None:
+    with unscoped("tests look at everything"):
+        logs = list(AuditLog.objects.filter(tenant__isnull=False))
+    confirm(console, "verify_logs", *logs)
+    with unscoped("tests look at everything"):
+        assert LogVerification.objects.count() == len(logs) == 2
+
+
+def test_a_log_is_exported_after_asking(console: Client, operator: User, log: AuditLog) -> None:
+    assert console.get(address("auditlog_export_one", log.id)).context["question"].action == "export_logs"
+    answer = confirm(console, "export_logs", log)
     assert answer["Content-Disposition"].startswith('attachment; filename="acme-audit-')
-    with zipfile.ZipFile(BytesIO(answer.getvalue())) as archive:  # type: ignore[attr-defined]  # of a streamed answer
+    with zipfile.ZipFile(BytesIO(answer.getvalue())) as archive:
         assert {"verify.py", "key", "log/checkpoint", "log/entries.ndjson"} <= set(archive.namelist())
         assert b"globex" not in archive.read("log/entries.ndjson")
     with unscoped("tests look at everything"):
         assert Entry.objects.get(action="audit_log.exported").actor == f"user:{operator.pk}"
+
+
+@pytest.mark.parametrize("name", ["verify_now", "export_one", "change"])
+@pytest.mark.parametrize("log_id", [uuid4(), "nothing", "0" * 400])
+def test_a_log_that_is_none_is_not_found(console: Client, log: AuditLog, name: str, log_id: object) -> None:
+    assert console.get(address(f"auditlog_{name}", log.id)).status_code == 200
+    assert console.get(address(f"auditlog_{name}", log_id), follow=True).status_code in {200, 404}
+    if name != "change":
+        assert console.get(address(f"auditlog_{name}", log_id)).status_code == 404
 
 
 def test_a_period_is_reported_on_a_page_for_printing(console: Client, acme: Customer, log: AuditLog) -> None:
@@ -115,6 +150,7 @@ def test_a_log_without_a_checkpoint_says_so(console: Client, acme: Customer) -> 
     with unscoped("a log that has none yet"):
         log = AuditLog.objects.create(id=acme.tenant.id, tenant=acme.tenant, origin="here/acme")
     assert console.get(address("auditlog_change", log.id)).status_code == 200
-    for name in ("verify_now", "export"):
-        answer = console.get(address(f"auditlog_{name}", log.id), follow=True)
+    for action in ("verify_logs", "export_logs"):
+        asked = {"action": action, ACTION_CHECKBOX_NAME: [str(log.id)], "confirmed": "1"}
+        answer = console.post(address("auditlog_changelist"), asked, follow=True)
         assert "Nothing is sealed yet" in answer.text

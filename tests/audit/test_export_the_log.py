@@ -18,6 +18,7 @@ from audit.models import Entry
 from audit.sealing.sealer import seal_entries
 from audit.services import record
 from audit.types import AuditObject
+from audit.verifier.standalone import verify_py
 from devserver.folders import CHECKOUT
 from foundation.scope import tenant_scope, unscoped
 from tests.conftest import Customer
@@ -79,6 +80,29 @@ def test_it_verifies_by_the_commands_of_the_howto(acme: Customer, globex: Custom
     bundle.write_bytes(bundle.read_bytes().replace(b"segment.saved", b"segment.shved", 1))
     code, said = run(folder, local[0])
     assert (code, "first bad leaf" in said.lower()) == (1, True), said
+
+
+def test_a_served_log_verifies_by_the_commands_of_the_howto(acme: Customer, server: Any, tmp_path: Path) -> None:
+    make_log(acme, 5)
+    (block,) = (part for part in HOWTO.read_text().split("```") if part.startswith("\ncurl"))
+    (tmp_path / "verify.py").write_text(verify_py())
+    (tmp_path / "token").write_text(acme.key)
+    done = subprocess.run(
+        ["bash", "-ec", block.replace("https://llmteam.example", server.url)],  # noqa: S607 - as a reader types it
+        cwd=tmp_path,
+        env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, "Verified" in done.stdout) == (0, True), done.stderr
+    (tmp_path / "key").write_text("\n".join(flipped(line) for line in (tmp_path / "key").read_text().split()))
+    assert run(tmp_path, ["log", "--key", "key"])[0] != 0, "with another key it does not"
+
+
+def flipped(key: str) -> str:
+    return key[:-2] + ("A" if key[-2] != "A" else "B") + key[-1]
 
 
 def test_an_erased_person_is_in_no_later_export_and_it_verifies(acme: Customer, api: Api, tmp_path: Path) -> None:

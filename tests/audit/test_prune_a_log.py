@@ -98,6 +98,15 @@ def test_whole_bundles_go_and_the_rest_verifies(aged: Customer, globex: Customer
     listed = client.get("/api/v1/audit/entries", {"action": "audit_log.pruned"}).json()["data"]
     assert [(one["before"], one["after"]["minimum"]) for one in listed] == [({"minimum": 0}, 512)]
     assert "0 entries deleted, the first is 512 now" in prune("--tenant", "acme"), "again changes nothing"
+    asked = {"from": (utc_now() - timedelta(days=365.9)).isoformat(), "to": utc_now().isoformat()}
+    report = client.post("/api/v1/audit/report", asked).json()
+    with tenant_scope(aged.tenant.id):
+        first_at = Entry.objects.get(id=SealedEntry.objects.get(n=512).entry_id).created_at
+    assert report["pruned_before"][:19] == first_at.isoformat()[:19]
+    table = client.post("/api/v1/audit/report", {**asked, "format": "csv"}).content.decode()
+    assert "were pruned, and are not counted" in table
+    since_then = {**asked, "from": (utc_now() - timedelta(days=1)).isoformat()}
+    assert client.post("/api/v1/audit/report", since_then).json()["pruned_before"] is None
     make_log(aged, 300)
     assert client.get("/api/v1/audit/verify").json()["ok"] is True, "it grows as before"
 

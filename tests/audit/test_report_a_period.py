@@ -120,3 +120,9 @@ def test_of_a_long_log_the_last_verification_is_told(acme: Customer, api: Api, m
         ended_at = LogVerification.objects.get().ended_at
     assert ended_at is not None
     assert (found["verdict"]["ok"], found["verified_at"][:19]) == (True, ended_at.isoformat()[:19])
+    assert found["unverified"] == 0
+    make_log(acme, 4)
+    later = api(acme).post(URL, period()).json()
+    assert (later["unverified"] >= 4, later["verdict"]["ok"]) == (True, True)
+    table = api(acme).post(URL, {**period(), "format": "csv"}).content.decode()
+    assert "entries have come since, which no verification has looked at yet" in table

@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit.errors import LogEmpty
+from audit.management.arguments import tenant_id_of
 from audit.reading.files import LogFiles, scope_of
 from audit.sealing.keys import SECRET_BYTES, keys_of
-from tenants.lifecycle.suspension import get_tenant_by_slug
 
 
 class Command(BaseCommand):
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         if not options["public"]:
             self.stdout.write(base64.b64encode(os.urandom(SECRET_BYTES)).decode())
             return
-        tenant_id = get_tenant_by_slug(options["tenant"]).id if options["tenant"] else None
+        tenant_id = tenant_id_of(options["tenant"])
         with scope_of(tenant_id):
             try:
                 log = LogFiles(tenant_id).log

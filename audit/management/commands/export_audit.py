@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit.errors import LogEmpty
+from audit.management.arguments import tenant_id_of
 from audit.reading.export import export_log
 from foundation.zip_stream import zip_of
-from tenants.lifecycle.suspension import get_tenant_by_slug
 
 
 class Command(BaseCommand):
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         place: Path = options["place"]
         if place.exists():
             raise CommandError(f"{place} is there already.")
-        tenant_id = get_tenant_by_slug(options["tenant"]).id if options["tenant"] else None
+        tenant_id = tenant_id_of(options["tenant"])
         try:
             log, files = export_log(tenant_id, actor="system")
         except LogEmpty:

@@ -1,23 +1,22 @@
 """Delete the oldest entries of logs, in whole bundles of 256; what stays verifies from its first entry on."""
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from audit.errors import LogEmpty, PruningRefused
+from audit.errors import LogEmpty, NotSealed, PruningRefused
+from audit.management.arguments import read_time, tenant_id_of
 from audit.models import AuditLog
 from audit.pruning import prune_log
 from foundation.scope import unscoped
-from tenants.lifecycle.suspension import get_tenant_by_slug
 
 
 class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--before", required=True, type=_time, help="2026-01-31, or a time by RFC 3339; in UTC")
+        parser.add_argument("--before", required=True, type=read_time, help="2026-01-31, or a time by RFC 3339; in UTC")
         whose = parser.add_mutually_exclusive_group()
         whose.add_argument("--tenant", help="only the log of this one")
         whose.add_argument("--installation", action="store_true", help="only the log of the installation")
@@ -26,21 +25,16 @@ class Command(BaseCommand):
         for tenant_id, origin in _logs(options["tenant"], is_of_nobody=options["installation"]):
             try:
                 minimum, deleted = prune_log(tenant_id, before=options["before"], actor="system")
-            except (LogEmpty, PruningRefused) as refusal:
+            except (LogEmpty, NotSealed, PruningRefused) as refusal:
                 raise CommandError(refusal.detail) from None
             self.stdout.write(f"{origin}: {deleted} entries deleted, the first is {minimum} now")
-
-
-def _time(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _logs(tenant: str | None, *, is_of_nobody: bool) -> list[tuple[UUID | None, str]]:
     with unscoped("logs are pruned"):
         logs = AuditLog.objects.order_by("origin")
         if tenant:
-            logs = logs.filter(tenant_id=get_tenant_by_slug(tenant).id)
+            logs = logs.filter(tenant_id=tenant_id_of(tenant))
         elif is_of_nobody:
             logs = logs.filter(tenant=None)
         return list(logs.values_list("tenant_id", "origin"))

@@ -6,12 +6,12 @@ from uuid import UUID
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from audit.management.arguments import tenant_id_of
 from audit.models import AuditLog
 from audit.reading.verification import verify_if_sealed
 from audit.sealing.checkpoint_file import kept_checkpoints
 from audit.sealing.sealer import INSTALLATION
 from foundation.scope import unscoped
-from tenants.lifecycle.suspension import get_tenant_by_slug
 from tenants.models import Tenant
 
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         kept = kept_checkpoints()
         logs = _logs()
         if options["tenant"]:
-            mine = get_tenant_by_slug(options["tenant"]).id
+            mine = tenant_id_of(options["tenant"])
             logs = {mine: logs[mine]}
         for tenant_id, origin in logs.items():
             verdict = verify_if_sealed(tenant_id, kept=kept.get(origin, {}))
