@@ -2,7 +2,7 @@
 # Paths are relative to this file's folder, so a folder name with spaces does no harm.
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run demo test check check-style check-types check-layers check-migrations check-walls fix bench pairs chaos soak browser pictures clients lock
+.PHONY: help venv run demo test check check-style check-types check-layers check-migrations check-walls fix bench pairs chaos soak browser canvas pictures clients lock
 .DELETE_ON_ERROR:
 
 # The settings refuse to start without a secret unless development is asked for.
@@ -71,6 +71,9 @@ chaos: $(READY) ## parts broken under load: nothing is lost; ONLY=worker_killed 
 
 browser: $(READY) ## the inbox in Chromium, wide and on a phone; pictures are left in .data/browser
 	@exec .venv/bin/python -m pytest -m browser -p no:xdist tests/browser
+
+canvas: $(READY) ## the bundle of the reference canvas anew, from integrations/canvas; needs Node
+	@cd integrations/canvas && npm ci --ignore-scripts && npm run build
 
 pictures: $(READY) ## the pictures of docs/pictures anew, of a platform with the examples' data; needs Chromium
 	@exec .venv/bin/python -m tests.browser.take_pictures

@@ -25,6 +25,7 @@ TOP = {
     "benchmarks",
     "docs",
     "deploy",
+    "integrations",
 }
 
 

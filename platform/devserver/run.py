@@ -1,5 +1,6 @@
 """Run the whole platform on one machine, for `make run`, until it is told to stop."""
 
+import json
 import os
 import signal
 import socket
@@ -131,10 +132,17 @@ def _say_addresses(port: int, *, access_file: Path, logs: Path) -> None:
         ("API docs", f"{url}/api/docs/"),
         ("Inbox", f"{url}/inbox/"),
         ("Console", f"{url}/admin/"),
+        ("Canvas", f"{url}/canvas/#key={_demo_key(access_file)}"),
         ("Keys", folders.short_path(access_file)),
         ("Logs", folders.short_path(logs)),
     ):
         _say(f"{name:<13} {value!s}")
+
+
+def _demo_key(access_file: Path) -> str:
+    """The first demo tenant's key; no server is sent what stands behind the ``#`` of an address."""
+    key: str = json.loads(access_file.read_text())["api_key"]
+    return key
 
 
 def _say_sign_in(environment: Mapping[str, str], issuer: str) -> None:

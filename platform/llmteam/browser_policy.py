@@ -22,7 +22,10 @@ CONSOLE: Final = policy(
 API_DOCS: Final = policy(
     script_src="'self'", style_src="'self'", img_src="'self' data:", font_src="'self'", connect_src="'self'"
 )
-_BY_PATH: Final = (("/admin/", CONSOLE), ("/api/docs/", API_DOCS))
+CANVAS: Final = policy(
+    form_action="'none'", script_src="'self'", style_src="'self'", img_src="'self'", connect_src="'self'"
+)
+_BY_PATH: Final = (("/admin/", CONSOLE), ("/api/docs/", API_DOCS), ("/canvas/", CANVAS))
 Answer = Callable[[HttpRequest], HttpResponseBase]
 AsyncAnswer = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 

@@ -2,6 +2,8 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.decorators.http import require_safe
+from django.views.generic import TemplateView
 
 from llmteam import front_door, metrics
 
@@ -14,6 +16,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("tenants.sign_in.urls")),
     path("inbox/", include("humantasks.inbox.urls")),
+    # One file for everybody: what it shows it reads through the API, with a token of whoever looks at it.
+    path("canvas/", require_safe(TemplateView.as_view(template_name="pages/canvas.html")), name="canvas"),
     path("", include("runs.resuming.urls")),
     path("metrics", metrics.show, name="metrics"),
 ]

@@ -17,6 +17,7 @@ from tenants.services import create_api_key, create_tenant
 from tests.support.browser import DEVICES, MISSING, Visitor, clear_pictures, find_chromium, launch
 from tests.support.desk import Desk
 from tests.support.platform import Platform
+from tests.support.processes.login import make_login
 from tests.support.provider import running_provider
 from tests.support.server import running_server
 from tests.support.worker import running_worker
@@ -43,7 +44,7 @@ def database(django_test_environment: None, django_db_blocker: DjangoDbBlocker) 
         pytest.exit(MISSING, returncode=1)
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False, aliases={DEFAULT_DB_ALIAS})
-        ensure_roles()
+        ensure_roles(login=make_login())
         yield
         with connection.cursor() as cursor:
             cursor.execute(

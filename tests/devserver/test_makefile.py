@@ -15,6 +15,7 @@ PROMISED = {
     "demo",
     "test",
     "soak",
+    "canvas",
     "check",
     "fix",
     "bench",

@@ -91,7 +91,9 @@ def read_until(run: subprocess.Popen[str], words: str) -> list[str]:
 
 def addresses(lines: list[str]) -> dict[str, str]:
     """The addresses a run prints for people, by their names."""
-    return dict(re.findall(r"^(API|API docs|Inbox|Console) {2,}(http\S+)$", "\n".join(lines), flags=re.MULTILINE))
+    return dict(
+        re.findall(r"^(API|API docs|Inbox|Console|Canvas) {2,}(http\S+)$", "\n".join(lines), flags=re.MULTILINE)
+    )
 
 
 def pids_below(pid: int) -> dict[str, int]:
@@ -113,7 +115,8 @@ def test_everything_comes_up_a_killed_part_comes_back_and_sigterm_ends_it_all(
     assert access["base_url"] == f"http://127.0.0.1:{port}"
     assert get(port, "/healthz").startswith(b"HTTP/1.0 200")
     doors = {"API": "/api/v1/", "API docs": "/api/docs/", "Inbox": "/inbox/", "Console": "/admin/"}
-    assert addresses(said) == {door: f"http://127.0.0.1:{port}{path}" for door, path in doors.items()}
+    canvas = {"Canvas": f"http://127.0.0.1:{port}/canvas/#key={access['api_key']}"}
+    assert addresses(said) == canvas | {door: f"http://127.0.0.1:{port}{path}" for door, path in doors.items()}
     answers = {door: int(get(port, path).split()[1]) for door, path in doors.items()}
     # The API's root is no route of its own; the inbox and the console lead to their sign-in.
     assert answers == {"API": 404, "API docs": 200, "Inbox": 302, "Console": 302}

@@ -42,6 +42,7 @@ OF_THE_MEMBER = {
 """Pages that answer about who is signed in; what may name an object of others there is sent below."""
 OF_NOBODY = {
     "",
+    "canvas/",
     "favicon.ico",
     "metrics",
     "sign-in/",
