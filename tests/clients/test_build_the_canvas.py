@@ -1,4 +1,4 @@
-"""The canvas's committed bundle is what its sources build to, byte for byte; without Node this is skipped, and says so."""
+"""The committed bundle of the canvas is what its sources build to, byte for byte; skipped, and said, without Node."""
 
 import shutil
 import subprocess
