@@ -14,10 +14,12 @@ from humantasks import rules
 from humantasks.errors import TaskNotFound
 from humantasks.facts import facts_of
 from humantasks.models import HumanTask, Notice, NoticeKind, TaskDecision
+from humantasks.people import shown_name
 from humantasks.rules import ADMIN, AUDITOR, PROGRAM, Person
 from humantasks.types import Priority, TaskStatus
 from kernel.clock import utc_now
 from kernel.paging import CursorRefused, Page, Position, read_cursor, write_cursor
+from runs.journals.asked_people import MAX_ASKED, AskedPeople
 from runs.large_values import VALUE_BYTES, link
 from runs.models import RunEvent
 from runs.selectors import counting_scope
@@ -247,3 +249,30 @@ def _less_urgent(cursor: str) -> Q:
 def _has_decided(person: Person) -> Exists:
     own = Q(actor=person.actor) if person.member_id is None else Q(member_id=person.member_id)
     return Exists(TaskDecision.objects.filter(own, task=OuterRef("pk")))
+
+
+def asked_in_run(run_id: UUID) -> list[AskedPeople]:
+    """Tell what was asked in a run, the latest first. To be called where rows of its tenant are read."""
+    rows = HumanTask.objects.filter(run_id=run_id).select_related("assignee__user", "claimed_by__user")
+    return [_told(task) for task in rows.defer("data", "form", "description").order_by("-id")[:MAX_ASKED]]
+
+
+def _told(task: HumanTask) -> AskedPeople:
+    return AskedPeople(
+        step_id=task.step_id,
+        activation=task.activation,
+        title=task.title,
+        asked=_who(task),
+        claimed_by=shown_name(task.claimed_by) if task.claimed_by is not None else "",
+        is_open=task.is_open,
+        due_at=task.due_at,
+        address=reverse("admin:humantasks_humantask_change", args=[task.pk]),
+    )
+
+
+def _who(task: HumanTask) -> str:
+    if task.assignee is not None:
+        return shown_name(task.assignee)
+    if task.is_for_all:
+        return "all reviewers"
+    return f"group {', '.join(task.candidate_groups)}" if task.candidate_groups else task.asked or "nobody"

@@ -50,6 +50,8 @@ MAX_AT_ONCE: Final = 500
 MAX_COUNTED: Final = 10_000
 MAX_SHOWN_LENGTH: Final = 100_000
 CONFIRMED: Final = "confirmed"
+STAY: Final = "stay"
+"""Field of a question that was asked on one row's page: what is done leads back there."""
 
 
 class AuditedSite(Protocol):
@@ -221,8 +223,22 @@ class ConsoleAdmin(AnyModelAdmin):
             "select_across": request.POST.get("select_across", "0"),
             "confirmed": CONFIRMED,
             "target": request.get_full_path() if ids is None else self.list_url(),
+            "back": request.get_full_path() if ids is None else self._page_url(ids[0]),
+            "stay": STAY if ids is not None or STAY in request.POST else "",
         }
         return TemplateResponse(request, "console/question.html", context)
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any) -> Any:
+        """Do what was chosen; what was asked on one row's page leads back to it."""
+        answer = super().response_action(request, queryset, *args, **kwargs)
+        ids = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        leads_back = isinstance(answer, HttpResponseRedirect) and answer.url == request.get_full_path()
+        if STAY in request.POST and len(ids) == 1 and leads_back and self.get_object(request, ids[0]) is not None:
+            return HttpResponseRedirect(self._page_url(ids[0]))
+        return answer
+
+    def _page_url(self, row_id: str) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row_id])
 
     def list_url(self, **filters: str | int | UUID) -> str:
         """Return the address of this model's list, filtered."""

@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from foundation.console import (
     MAX_AT_ONCE,
+    STAY,
     Question,
     ReadOnlyAdmin,
     ReasonForm,
@@ -23,6 +26,7 @@ from foundation.console import (
     is_confirmed,
 )
 from kernel.errors import Conflict, Invalid
+from kernel.ids import parse_id
 from runs.commands import REPLIES, Reply, command_run
 from runs.models import Run, RunStatus, SignalKind
 from runs.replay import replay_run
@@ -88,6 +92,13 @@ class RunActions(ReadOnlyAdmin):
         """Let those command who could change a run, if runs could be changed."""
         return request.user.has_perm("runs.change_run")
 
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Offer only what the run's state allows."""
+        offered: list[Any] = super().get_actions_detail(request, object_id)  # type: ignore[misc]  # unfold has it
+        runs = Run.objects.filter(pk=parse_id(str(object_id)) or UUID(int=0))
+        closed = {str(command) for command in WORDS if not _open_to(command, runs).exists()}
+        return [one for one in offered if one.action_name.removeprefix("runs_run_") not in closed]
+
     @console_action("Pause runs", permission="command")
     def pause_runs(self, request: HttpRequest, runs: QuerySet[Run]) -> HttpResponse | None:
         """Ask for the chosen runs to stand still, after asking why."""
@@ -122,6 +133,8 @@ class RunActions(ReadOnlyAdmin):
             form.add_error("from_activation", f"None of these runs has started the activation {wanted}.")
             return self.ask(request, _question(REPLAY, runs, runs), form=form)
         self.message_user(request, _started_again(made))
+        if STAY in request.POST and len(made) == 1:
+            return HttpResponseRedirect(reverse("admin:runs_run_change", args=[made[0].pk]))
         if refused:
             self.message_user(request, f"Without an activation {wanted}: {refused}.", messages.WARNING)
         return None
@@ -146,6 +159,15 @@ class RunActions(ReadOnlyAdmin):
         """Ask from where on this run should be done again."""
         runs = self.get_queryset(request).filter(pk=object_id)
         return self.ask(request, _question(REPLAY, runs, runs), form=ReplayForm(), ids=[object_id])
+
+    @console_action("Compare two runs", permission="view")
+    def compare_runs(self, request: HttpRequest, runs: QuerySet[Run]) -> HttpResponse | None:
+        """Show two chosen runs side by side, the older one left."""
+        chosen = list(runs.order_by("id").values_list("id", "tenant_id")[:3])
+        if len(chosen) != 2 or chosen[0][1] != chosen[1][1]:
+            self.message_user(request, "Choose two runs of one tenant to compare them.", messages.WARNING)
+            return None
+        return HttpResponseRedirect(reverse("admin:runs_run_compare", args=[one for one, _ in chosen]))
 
     def _ask_about(self, request: HttpRequest, object_id: str, command: SignalKind) -> HttpResponse:
         runs = self.get_queryset(request).filter(pk=object_id)

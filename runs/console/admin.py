@@ -26,16 +26,18 @@ from foundation.console import (
 from kernel.clock import utc_now
 from kernel.ids import parse_id
 from runs.console.actions import RunActions
-from runs.console.queries import journal_page, place_in_line, seconds_taken, waits_for
+from runs.console.comparing import compare
+from runs.console.queries import seconds_taken, waits_for
+from runs.console.run_page import view_of
+from runs.console.timeline import duration_words
 from runs.models import Run, RunEvent, RunStatus, Worker
-from runs.picture import draw
-from runs.selectors import step_states
 from segments.console import SegmentFilter
 from segments.models import Segment
 from segments.selectors import of_segment_called, segment_name
 from tenants.members.actors import names_of
 
 HEAVY: Final = ("input", "output", "error", "metadata", "digest")
+UNREAD: Final = ("input", "output", "metadata", "digest")
 COLOURS: Final = {
     RunStatus.QUEUED: "info",
     RunStatus.RUNNING: "primary",
@@ -65,9 +67,10 @@ class RunAdmin(RunActions):
     search_help_text = "A run's whole id, a whole client reference, or a part of its segment's name."
     ordering = ["-id"]
     paginator = BoundedPaginator
-    actions = ["pause_runs", "resume_runs", "cancel_runs", "replay_runs"]
+    actions = ["pause_runs", "resume_runs", "cancel_runs", "replay_runs", "compare_runs"]
     actions_detail = ["pause", "resume", "cancel", "replay"]
-    change_form_outer_after_template = "console/journal.html"
+    change_form_outer_before_template = "console/run_head.html"
+    change_form_outer_after_template = "console/run_body.html"
     fieldsets = [
         (None, {"fields": [
             "id", "status", "tenant", "segment_revision", "client_reference", "starter", "created_at", "started_at",
@@ -116,23 +119,44 @@ class RunAdmin(RunActions):
         return f"{row.segment_name} {_end_of(row.id)}"
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the page of one event."""
-        event = self.admin_site.admin_view(self.event_view)
-        return [path("<uuid:run_id>/events/<int:seq>/", event, name="runs_run_event"), *super().get_urls()]
+        """Add the pages of one event, and of two runs side by side."""
+        view = self.admin_site.admin_view
+        ours = [
+            path("<uuid:run_id>/events/<int:seq>/", view(self.event_view), name="runs_run_event"),
+            path("<uuid:left>/compare/<uuid:right>/", view(self.compare_view), name="runs_run_compare"),
+        ]
+        return [*ours, *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the run's picture and a page of its journal below it."""
+        """Show what holds the run up above its fields, and its steps, timeline and journal below."""
         run_id = parse_id(object_id)
-        run = (
-            Run.objects.select_related("revision", "tenant").defer(*HEAVY).filter(id=run_id).first() if run_id else None
-        )
-        journal = journal_page(run, wanted=request.GET.get("journal")) if run else None
-        picture = draw(run.revision.definition, step_states(run)) if run else None
-        line = place_in_line(run) if run else ""
-        shown = {"journal": journal, "picture": picture, "place_in_line": line, **(extra_context or {})}
+        rows = Run.objects.select_related("revision", "tenant").defer(*UNREAD)
+        run = rows.filter(id=run_id).first() if run_id else None
+        view = None
+        if run is not None and self.has_view_permission(request):
+            asked = request.GET
+            view = view_of(run, journal=asked.get("journal"), steps=asked.get("steps"), shows_data=True)
+        shown = {"view": view, **(extra_context or {})}
         return super().change_view(request, object_id, form_url, shown)
+
+    def compare_view(self, request: HttpRequest, left: UUID, right: UUID) -> HttpResponse:
+        """Show two runs of one tenant side by side."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        runs = Run.objects.select_related("revision", "tenant").in_bulk([left, right])
+        if {left, right} != set(runs) or runs[left].tenant_id != runs[right].tenant_id:
+            raise Http404
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Two runs side by side",
+            "left": runs[left],
+            "right": runs[right],
+            "comparison": compare(runs[left], runs[right], shows_data=True),
+        }
+        return TemplateResponse(request, "console/compare.html", context)
 
     def event_view(self, request: HttpRequest, run_id: UUID, seq: int) -> HttpResponse:
         """Show one event with its whole payload."""
@@ -176,11 +200,7 @@ class RunAdmin(RunActions):
     def duration(self, run: Run) -> str:
         """Show how long it has taken."""
         seconds = seconds_taken(run)
-        if seconds is None:
-            return "-"
-        if seconds < 1:
-            return f"{seconds * 1000:.0f} ms"
-        return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+        return "-" if seconds is None else duration_words(seconds)
 
     @column("waits for")
     def waiting(self, run: Run) -> str:

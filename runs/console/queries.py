@@ -14,7 +14,6 @@ from foundation.console import changelist_url
 from kernel.clock import utc_now
 from kernel.types import Json
 from runs.models import Run, RunEvent, RunStatus
-from runs.selectors import slot_wait
 
 EVENTS_A_PAGE: Final = 100
 PREVIEW_CHARACTERS: Final = 200
@@ -110,15 +109,6 @@ def waits_for(run: Run) -> str:
     if run.status == RunStatus.QUEUED and run.owner is None:
         return "a free worker"
     return "; ".join(_reason(item) for item in run.waiting_for or [])
-
-
-def place_in_line(run: Run) -> str:
-    """Say with numbers why a run that is due is not executed yet; empty of any other. It counts: for one run's page."""
-    slot = slot_wait(run)
-    if slot is None:
-        return ""
-    ahead = f"{slot['ahead']} of its tenant's runs are ahead" if slot["ahead"] else "it is the next of its tenant"
-    return f"It waits for a free worker: {ahead}. Of {slot['limit']} that may run at once {slot['running']} do."
 
 
 def seconds_taken(run: Run) -> float | None:

@@ -239,8 +239,8 @@ PRESSED_ELSEWHERE = {
     ("audit.AuditLog", "export_one"),
 }
 """Whoever may look may press them: tests/tenants/sign_in/test_try_a_provider.py, test_look_into_the_log.py."""
-RUN_ELSEWHERE = {("audit.AuditLog", "verify_logs"), ("audit.AuditLog", "export_logs")}
-"""Likewise: test_look_into_the_log.py."""
+RUN_ELSEWHERE = {("audit.AuditLog", "verify_logs"), ("audit.AuditLog", "export_logs"), ("runs.Run", "compare_runs")}
+"""Likewise: test_look_into_the_log.py, test_compare_two_runs.py."""
 OUTLIVES_THE_TENANT = {"request_deletions", "confirm_deletions", "withdraw_deletions"}
 """Told to the log of the installation."""
 SHOWS_WHAT_IT_MADE = {"rotate_callback_secrets", "rotate_keys"}
