@@ -251,6 +251,11 @@ def _has_decided(person: Person) -> Exists:
     return Exists(TaskDecision.objects.filter(own, task=OuterRef("pk")))
 
 
+def count_overdue() -> int:
+    """Count the open tasks whose deadline has passed. To be called where rows of all tenants are read."""
+    return HumanTask.objects.filter(status=TaskStatus.OPEN, due_at__lte=utc_now()).count()
+
+
 def asked_in_run(run_id: UUID) -> list[AskedPeople]:
     """Tell what was asked in a run, the latest first. To be called where rows of its tenant are read."""
     rows = HumanTask.objects.filter(run_id=run_id).select_related("assignee__user", "claimed_by__user")

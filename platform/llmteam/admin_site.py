@@ -19,14 +19,15 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from audit.services import record
-from foundation.console import actor_of
+from foundation.console import actor_of, changelist_url
 from foundation.scope import unscoped
+from humantasks.selectors import count_overdue
 from kernel.clock import utc_now
 from kernel.types import Json
 from llmteam.operators.notices import notify_of_lock, record_sign_in
 from llmteam.operators.password_attempts import REFUSED, attempt, forget_attempts
 from llmteam.operators.password_thread import LOGINS, PasswordQueue, PasswordThreadBusy
-from runs.console.queries import runs_today
+from runs.console.dashboard import DAYS, DashboardTile, attention, busiest, period, queue_words
 from tenants.addresses import share_of
 from tenants.licences.selectors import endings
 from tenants.sign_in.operators.signing_in import OIDC, may_use_console, operators_provider
@@ -118,8 +119,23 @@ class OperatorSite(AdminSite):
         return response
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Show the home page: what runs today, whether the wall between tenants stands, the licences that end."""
-        shown = {"runs_today": runs_today(), "walls": coverage_of_walls(), "endings": endings()}
+        """Show the home page: what needs attention, how runs of today and seven days went, whether the walls stand."""
+        ending, overdue = endings(), count_overdue()
+        tiles = attention()
+        if overdue:
+            tiles.append(
+                DashboardTile("Overdue human tasks", overdue, changelist_url("humantasks.humantask", overdue="yes"))
+            )
+        if ending:
+            tiles.append(DashboardTile("Licences that end", len(ending), "#endings"))
+        shown = {
+            "attention": tiles,
+            "queue": queue_words(),
+            "periods": [period("Runs started today (UTC)", 1), period("Runs started in seven days (UTC)", DAYS)],
+            "busiest": busiest(),
+            "walls": coverage_of_walls(),
+            "endings": ending,
+        }
         return super().index(request, {**shown, **(extra_context or {})})
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:

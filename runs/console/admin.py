@@ -28,12 +28,13 @@ from kernel.ids import parse_id
 from runs.console.actions import RunActions
 from runs.console.comparing import compare
 from runs.console.queries import seconds_taken, waits_for
+from runs.console.run_errors import ErrorCodeFilter, ErrorStepFilter, error_groups, with_errors
 from runs.console.run_page import view_of
+from runs.console.run_search import search
 from runs.console.timeline import duration_words
 from runs.models import Run, RunEvent, RunStatus, Worker
 from segments.console import SegmentFilter
-from segments.models import Segment
-from segments.selectors import of_segment_called, segment_name
+from segments.selectors import segment_name
 from tenants.members.actors import names_of
 
 HEAVY: Final = ("input", "output", "error", "metadata", "digest")
@@ -56,15 +57,31 @@ class RunAdmin(RunActions):
     """Runs in the console."""
 
     list_help = "Every execution of every tenant, newest first. Programs start runs through the API."
-    list_display = ["short_id", "state", "segment_revision", "tenant", "created_at", "duration", "waiting"]
+    list_display = [
+        "short_id",
+        "state",
+        "segment_revision",
+        "tenant",
+        "created_at",
+        "duration",
+        "waiting",
+        "error_code",
+        "error_step",
+    ]
     list_filter = [
         "status",
+        ErrorCodeFilter,
+        ErrorStepFilter,
         ("tenant", AutocompleteSelectFilter),
         ("segment_id", SegmentFilter),
         ("created_at", DaysFilter),
     ]
+    list_before_template = "console/runs.html"
     search_fields = ["id", "client_reference"]
-    search_help_text = "A run's whole id, a whole client reference, or a part of its segment's name."
+    search_help_text = (
+        "Any part of a run's id (4 characters or more), a whole client reference, a part of its segment's name, or "
+        "name=value of its metadata."
+    )
     ordering = ["-id"]
     paginator = BoundedPaginator
     actions = ["pause_runs", "resume_runs", "cancel_runs", "replay_runs", "compare_runs"]
@@ -88,6 +105,7 @@ class RunAdmin(RunActions):
         """Leave the data to the run's own page; the revision is asked for its number only."""
         rows: QuerySet[Run] = super().get_queryset(request).select_related("tenant", "revision")
         rows = rows.defer("revision__definition", "revision__step_types").annotate(segment_name=segment_name())
+        rows = with_errors(rows)
         match = request.resolver_match
         if match and "object_id" in match.kwargs:
             return rows.select_related("started_by")
@@ -96,16 +114,17 @@ class RunAdmin(RunActions):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Run], search_term: str
     ) -> tuple[QuerySet[Run], bool]:
-        """Find by a whole id, else by a whole client reference, or by its segment where one is called so."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        if run_id := parse_id(term):
-            return queryset.filter(id=run_id), False
-        found = Q(client_reference=term)
-        if Segment.objects.filter(name__icontains=term).exists():
-            found |= of_segment_called(term)
-        return queryset.filter(found), False
+        """Find by a part of an id, a client reference, a value of the metadata, or by what a segment is called."""
+        return search(queryset, search_term.strip()), False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Add the errors of all pages of the list, grouped."""
+        answer = super().changelist_view(request, extra_context)
+        shown = getattr(answer, "context_data", {}).get("cl")
+        if shown is not None:
+            groups = error_groups(shown.queryset, request.GET)
+            answer.context_data["groups"] = groups  # type: ignore[attr-defined]  # a template's answer has it
+        return answer
 
     def put_in_words(self, request: HttpRequest, rows: Sequence[Any]) -> None:
         """Look up who started the run a page is of; lists do not tell."""
@@ -190,6 +209,16 @@ class RunAdmin(RunActions):
         """Show the status in its colour."""
         return run.status, run.get_status_display()
 
+    @column("error")
+    def error_code(self, run: Any) -> str:
+        """Show the code of the error."""
+        return run.error_code or "-"
+
+    @column("failing step")
+    def error_step(self, run: Any) -> str:
+        """Show which step failed."""
+        return run.error_step or "-"
+
     @column("segment")
     def segment_revision(self, run: Any) -> str:
         """Link to the content that is executed."""
@@ -246,12 +275,30 @@ def _end_of(run_id: UUID) -> str:
     return f"…{str(run_id)[-12:]}"
 
 
+class AliveFilter(admin.SimpleListFilter):
+    """Narrows a list to workers whose lease holds, or has passed."""
+
+    title = "alive"
+    parameter_name = "alive"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer both."""
+        return [("yes", "Yes"), ("no", "No")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Worker]) -> QuerySet[Worker]:
+        """Keep those with a lease that holds, or that has passed."""
+        now = utc_now()
+        kept = {"yes": Q(lease_until__gt=now), "no": Q(lease_until__lte=now)}.get(self.value() or "")
+        return queryset.filter(kept) if kept is not None else queryset
+
+
 @admin.register(Worker)
 class WorkerAdmin(ReadOnlyAdmin):
     """Workers in the console."""
 
     list_help = "Processes that execute runs. One whose lease has passed is gone; others take its runs over."
     list_display = ["name", "state", "runs_owned", "started_at", "lease_until"]
+    list_filter = [AliveFilter]
     search_fields = ["name"]
     ordering = ["-lease_until"]
     fields = ["id", "name", "state", "runs_owned", "started_at", "lease_until", "step_types"]

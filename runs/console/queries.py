@@ -1,16 +1,14 @@
-"""Queries of the operator console about runs: a page of a journal, and the figures of today."""
+"""Queries of the operator console about runs: a page of a journal, and the words of a list."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
-from uuid import UUID
 
-from django.db.models import Count, JSONField, TextField
+from django.db.models import JSONField, TextField
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Left
 
-from foundation.console import changelist_url
 from kernel.clock import utc_now
 from kernel.types import Json
 from runs.models import Run, RunEvent, RunStatus
@@ -53,15 +51,6 @@ class JournalPage:
         return self.number - 1 if self.number > 1 else None
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """Number of runs in a state, and the address of their list."""
-
-    name: str
-    count: int
-    address: str
-
-
 def journal_page(run: Run, *, wanted: str | None) -> JournalPage:
     """Read one page of a journal, oldest event first.
 
@@ -84,24 +73,6 @@ def journal_page(run: Run, *, wanted: str | None) -> JournalPage:
         .annotate(remark=Left(KeyTextTransform("remark", Cast("payload", JSONField())), PREVIEW_CHARACTERS))
     )
     return JournalPage([_line(row) for row in rows], number, pages, run.last_seq)
-
-
-def runs_today() -> list[Figure]:
-    """Count the runs that were made since midnight UTC, by status; those of statuses with none are left out.
-
-    Each leads to the list of just these. Ids begin with the time they were made, so only today's part of the table is
-    read.
-    """
-    midnight = utc_now().replace(hour=0, minute=0, second=0, microsecond=0)
-    first_id = UUID(int=int(midnight.timestamp() * 1000) << 80)
-    counted = Run.objects.filter(id__gte=first_id).order_by().values_list("status").annotate(Count("id"))
-    counts: dict[str, int] = dict(counted)
-    today = {"created_at_from": midnight.date().isoformat()}
-    return [
-        Figure(status.label, counts[status], changelist_url("runs.run", status__exact=status.value, **today))
-        for status in RunStatus
-        if status in counts
-    ]
 
 
 def waits_for(run: Run) -> str:

@@ -150,6 +150,12 @@ class Delivery(models.Model):
                 fields=["tenant", "url_hash", "next_at", "id"], condition=Q(is_queued=True), name="delivery_queue"
             ),
             models.Index(fields=["tenant", "-created_at", "-id"], name="delivery_by_tenant"),
+            # What the console counts, of all tenants.
+            models.Index(
+                fields=["status", "-created_at"],
+                condition=Q(status__in=["refused", "blocked", "exhausted"]),
+                name="delivery_dead",
+            ),
             # Which events of a run an endpoint has still to be told, in their order.
             models.Index(
                 fields=["endpoint", "run", "sequence"],

@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Func, Q, Value
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Now
 
 from foundation.fields import JsonTextField
@@ -136,6 +137,13 @@ class Run(models.Model):
             ),
             models.Index(fields=["tenant", "-created_at", "-id"], name="run_by_tenant"),
             models.Index(fields=["tenant", "ended_at"], condition=Q(ended_at__isnull=False), name="run_by_end"),
+            # Lists of the console go over all tenants: errors by code, and what stands still. Both are few among many.
+            models.Index(
+                KeyTextTransform("code", "error"), F("id").desc(), condition=Q(error__isnull=False), name="run_by_error"
+            ),
+            models.Index(fields=["-id"], condition=Q(error__isnull=False), name="run_with_error"),
+            models.Index(fields=["-id"], condition=Q(status="stalled"), name="run_stalled"),
+            models.Index(fields=["client_reference"], condition=~Q(client_reference=""), name="run_by_reference"),
             models.Index(fields=["tenant", "client_reference"], condition=~Q(client_reference=""), name="run_by_ref"),
         ]
 

@@ -62,7 +62,7 @@ def test_the_home_page_counts_today_s_runs_of_all_tenants(
 ) -> None:
     a_run(acme_world.revision, status=RunStatus.FAILED)
     answer = console.get(reverse("admin:index"))
-    counts = {figure.name: figure.count for figure in answer.context["runs_today"]}
+    counts = {figure.name: figure.count for figure in answer.context["periods"][0].tiles}
     assert counts == {"Running": 2, "Failed": 1}
     assert "/admin/runs/run/?status__exact=failed" in answer.text
 
