@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from audit.log.leaves import LeafRefused
 from audit.models import AuditLog, Entry, LogCheckpoint, LogVerifier, SealedEntry, TreeNode, UnsealedEntry
@@ -86,33 +86,33 @@ def _grow_logs(waiting: Sequence[UnsealedEntry]) -> tuple[list[Growth], set[UUID
             by_log[log_name(one.tenant_id)].append(entries[one.entry_id])
         else:
             _tell_of_missing(one)
-    logs, last = _logs(by_log), _last_checkpoints(by_log)
+    logs, last, sizes = _logs(by_log), _last_checkpoints(by_log), _sizes(by_log)
     signers = {log_id: signer_of(log.origin) for log_id, log in logs.items()}
     now, grown = time.time(), []
     for log_id, log in logs.items():
         try:
-            _check(log, last.get(log_id))
+            _check(log, last.get(log_id), sizes[log_id])
             grown.append(grow(log, last.get(log_id), by_log[log_id], signers[log_id], now=now))
         except (CheckpointRefused, LeafRefused) as refusal:
             diary.error("the log %s is not sealed: %s", log.origin, refusal)
     kept = _keep(grown)
     sealed = {one.checkpoint.log_id for one in kept}
-    sizes = {logs[one]: last[one].size if one in last else 0 for one in sealed}
-    LogVerifier.objects.bulk_create(new_keys(sizes, signers))
+    before = {logs[one]: sizes[one] for one in sealed}
+    LogVerifier.objects.bulk_create(new_keys(before, signers))
     return kept, set(logs) - sealed
 
 
-def _check(log: AuditLog, last: LogCheckpoint | None) -> None:
-    """Hold a log against what was signed of it.
+def _check(log: AuditLog, last: LogCheckpoint | None, size: int) -> None:
+    """Hold a log of so many leaves against what was signed of it.
 
     Raises:
         CheckpointRefused: It is another, or has leaves beyond it.
     """
     if last is not None:
         check_checkpoint(last, log.origin, trusted_verifiers(log.origin))
-    size = 0 if last is None else last.size
-    if SealedEntry.objects.filter(log_id=log.id, n__gte=size).exists():
-        raise CheckpointRefused(f"it has leaves beyond the {size} of its last checkpoint")
+    signed = 0 if last is None else last.size
+    if size > signed:
+        raise CheckpointRefused(f"it has leaves beyond the {signed} of its last checkpoint")
 
 
 def _keep(grown: Sequence[Growth]) -> list[Growth]:
@@ -171,6 +171,13 @@ def _free_origin(name: str, log_id: UUID) -> str:
 def _last_checkpoints(wanted: Iterable[UUID]) -> Mapping[UUID, LogCheckpoint]:
     rows = LogCheckpoint.objects.filter(log_id__in=list(wanted)).order_by("log_id", "-id").distinct("log_id")
     return {row.log_id: row for row in rows}
+
+
+def _sizes(wanted: Iterable[UUID]) -> Mapping[UUID, int]:
+    """Tell how many leaves logs have, by the numbers of the last ones."""
+    last = SealedEntry.objects.filter(log_id=OuterRef("id")).order_by("-n").values("n")[:1]
+    rows = AuditLog.objects.filter(id__in=list(wanted)).annotate(last=Subquery(last))
+    return {log_id: 0 if n is None else n + 1 for log_id, n in rows.values_list("id", "last")}
 
 
 def _is_alone() -> bool:
