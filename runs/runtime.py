@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from runs.step_api.resources import Client, Endpoint, LanguageModel
+from runs.traces.spans import are_recorded
 
 Entry = TypeVar("Entry")
 
@@ -54,8 +55,9 @@ def current_runtime() -> Runtime:
     """Give the runtime, set up: by HTTP_CLIENTS, then by each callable that RUNTIME_SETUP names.
 
     Raises:
-        ImproperlyConfigured: A callable is not there.
+        ImproperlyConfigured: A callable is not there, or traces are to be sent and the SDK is not installed.
     """
+    _send_traces()
     bases: dict[str, str] = settings.HTTP_CLIENTS
     for ref, base_url in bases.items():
         runtime.clients.register(ref, PlainClient(ref, base_url))
@@ -66,6 +68,20 @@ def current_runtime() -> Runtime:
             raise ImproperlyConfigured(f"RUNTIME_SETUP names {path}, which cannot be imported.") from error
         set_up(runtime)
     return runtime
+
+
+def _send_traces() -> None:
+    """Set the SDK up, unless it was, as by ``opentelemetry-instrument``."""
+    endpoint: str = settings.OTEL_EXPORTER_OTLP_ENDPOINT
+    if not endpoint or are_recorded():
+        return
+    try:
+        from runs.traces.sdk import send_to_collector  # noqa: PLC0415 - an optional extra
+    except ImportError as error:
+        raise ImproperlyConfigured(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry's SDK is not installed: pip install 'llmteam[otel]'."
+        ) from error
+    send_to_collector(endpoint, service_name=settings.OTEL_SERVICE_NAME)
 
 
 def registered_refs() -> dict[str, str]:

@@ -312,6 +312,8 @@ STEP_MIDDLEWARE: list[str] = [
 ]
 CIRCUIT_COOLDOWN_SECONDS = environment.number("CIRCUIT_COOLDOWN_SECONDS", 30, least=0.1, most=3600)
 
+OTEL_EXPORTER_OTLP_ENDPOINT = environment.base_url("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+OTEL_SERVICE_NAME = environment.text("OTEL_SERVICE_NAME", "llmteam")
 METRICS_TOKEN = environment.bearer("METRICS_TOKEN")
 WORKER_METRICS_ADDRESS = environment.address("WORKER_METRICS_ADDRESS")
 

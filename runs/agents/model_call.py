@@ -14,6 +14,8 @@ from runs.providers.errors import AnswerLost, refused
 from runs.providers.tokens import estimate_input
 from runs.step_api.base import Budget, Defer, Hold, LanguageModel, Price, StepCall, StepFailed, Usage
 from runs.step_api.language_models import CompletionReply, CompletionRequest, TokenCount
+from runs.traces.model_spans import asked, note_reply
+from runs.traces.spans import client_span
 
 TIMEOUT_SECONDS = 120.0
 
@@ -59,7 +61,9 @@ class ModelCaller:
             self.call.begin_text()
             hearing = RedactedPieces(self.call.stream, self.model.secrets)
             try:
-                answer = await self.model.provider.complete(timed, on_delta=hearing.add)
+                with client_span(f"chat {self.name}", asked(self.model.provider_name, timed)) as span:
+                    answer = await self.model.provider.complete(timed, on_delta=hearing.add)
+                    note_reply(span, answer)
                 hearing.end()
             except StepFailed as failure:
                 failure.hide(self.model.secrets())

@@ -16,6 +16,8 @@ from runs.engine.store.connections import read_tenant_facts
 from runs.engine.store.prompts import read_prompt
 from runs.runtime import current_runtime
 from runs.step_api.base import Client, LanguageModel, Price, Prompt, StepFailed
+from runs.traces import spans
+from runs.traces.http_transport import TracedTransport
 from segments.definition.prompt_names import read_prompt_name
 from tenants.connections.egress_policy import egress_policy_with
 
@@ -43,8 +45,10 @@ class TenantContext:
 
     def _open(self) -> EgressClient:
         if self._client is None:
-            self._client = open_client(egress_policy_with(self._policy_hosts), owner=self.tenant_id)
-            self._client.event_hooks = {"request": [_carry_trace], "response": []}
+            around = TracedTransport if spans.are_recorded() else None
+            self._client = open_client(egress_policy_with(self._policy_hosts), owner=self.tenant_id, around=around)
+            if around is None:
+                self._client.event_hooks = {"request": [_carry_trace], "response": []}
         return self._client
 
     async def client(self, ref: str) -> Client:

@@ -1,22 +1,14 @@
 """Tracing: a span for each attempt, in the trace of the request that started the run."""
 
 from collections.abc import Awaitable
-from functools import lru_cache
-from typing import Final
 
 from opentelemetry import context, trace
-from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from runs.runtime import current_runtime
 from runs.step_api.base import Defer, Emit, Next, StepCall, StepFailed, StepType, Wait
+from runs.traces import spans
 from segments.catalog import Effect
-
-KEPT_TRACES: Final = 4_096
-"""More than a worker has runs at once: they ask in turn, so one too few would have each read anew by each attempt."""
-
-_propagator = TraceContextTextMapPropagator()
 
 
 class Tracing:
@@ -28,10 +20,8 @@ class Tracing:
 
     def __init__(self) -> None:
         current_runtime()  # an installation's setup may bring an SDK along
-        self._tracer = trace.get_tracer("llmteam")
-        self._records = not isinstance(
-            trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider
-        )
+        self._tracer = trace.get_tracer(spans.NAME)
+        self._records = spans.are_recorded()
 
     def wants(self, step_type: StepType) -> bool:
         """Pure steps send nothing: they have a span or nothing at all."""
@@ -46,7 +36,7 @@ class Tracing:
     async def _with_span(self, call: StepCall, run: Next) -> Emit | Wait:
         with self._tracer.start_as_current_span(
             call.type_id,
-            context=_trace_of(call.traceparent),
+            context=spans.run_context(call.run_id, call.traceparent),
             kind=SpanKind.INTERNAL,
             attributes=_attributes(call),
             record_exception=False,
@@ -60,16 +50,11 @@ class Tracing:
 
 
 async def _in_trace(call: StepCall, run: Next) -> Emit | Wait:
-    token = context.attach(_trace_of(call.traceparent))
+    token = context.attach(spans.caller_context(call.traceparent))
     try:
         return await run(call)
     finally:
         context.detach(token)
-
-
-@lru_cache(maxsize=KEPT_TRACES)
-def _trace_of(traceparent: str) -> Context:
-    return _propagator.extract({"traceparent": traceparent}, Context())
 
 
 def _attributes(call: StepCall) -> dict[str, str | int]:

@@ -10,7 +10,7 @@ errors are those of `kernel.egress.errors`.
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Hashable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
@@ -41,6 +41,7 @@ def open_client(
     network: httpcore.AsyncNetworkBackend | None = None,
     ssl_context: ssl.SSLContext | None = None,
     owner: Hashable = None,
+    around: Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport] | None = None,
 ) -> "EgressClient":
     """Open an async client with its own pool of connections; close it with `aclose`.
 
@@ -53,12 +54,13 @@ def open_client(
         ssl_context: Whom to trust; by default the system's authorities, Mozilla's and the policy's. A request may name
             another by the extension `TLS`.
         owner: Whose share of the look-up threads it uses, normally a tenant's id; by default one of its own.
+        around: Puts something around the transport that each hop passes, such as a trace.
     """
     backend = AsyncGuardedBackend(policy, resolver=resolver, network=network, owner=owner)
     transport = AsyncGuardedTransport(
         backend, max_body_bytes=max_body_bytes, ssl_context=ssl_context or default_ssl_context(policy.ca_file)
     )
-    return EgressClient(policy, transport, timeout_seconds)
+    return EgressClient(policy, transport if around is None else around(transport), timeout_seconds)
 
 
 def open_sync_client(

@@ -62,13 +62,13 @@ def base_urls(name: str) -> dict[str, str]:
 
 
 def base_url(name: str, default: str) -> str:
-    """Read an address that paths are put behind; without a slash at its end.
+    """Read an address that paths are put behind; without a slash at its end. Empty where there is no default.
 
     Raises:
         ImproperlyConfigured: It is none of HTTP, or has a query or a login.
     """
     written = text(name, default).rstrip("/")
-    if not _is_web_address(written):
+    if written and not _is_web_address(written):
         raise ImproperlyConfigured(f"{name} is {written!r}; write https://app.example.")
     return written
 

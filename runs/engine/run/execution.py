@@ -338,9 +338,10 @@ class Execution:
         if closing.row is not None:
             closing.signal_ids = self._orders.held
         closing.leaves = self._parked.unrecorded
-        is_closed = await self._around.writer.close(self._journal, closing)
-        self._signalled = not is_closed
-        return is_closed
+        self._signalled = not await self._around.writer.close(self._journal, closing)
+        if closing.over and not self._signalled:
+            run_endings.trace_end(self._claimed, closing)
+        return not self._signalled
 
     def _attempt(self, key: ActivationKey) -> Attempt:
         activation = self.state.active[key]

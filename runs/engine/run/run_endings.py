@@ -12,8 +12,10 @@ from runs.core import Event, EventType
 from runs.engine.journal.journal import Closing, Journal
 from runs.engine.run.recovery import LOST
 from runs.engine.run.waits import NEVER, Waits
+from runs.engine.store.claimed import Claimed
 from runs.models import RunStatus
 from runs.models.wait_kinds import CIRCUIT
+from runs.traces.spans import record_run
 
 OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
 MESSAGE_CHARACTERS = 2_000
@@ -28,6 +30,18 @@ def event_of(row: Sequence[Any]) -> Event:
 def at_of(row: Sequence[Any]) -> float:
     """Read when the event of such a row was recorded, by the database's clock."""
     return float(row[6])
+
+
+def trace_end(claimed: Claimed, closing: Closing) -> None:
+    """Make the span of a run that is over, where spans are made."""
+    record_run(
+        claimed.run_id,
+        claimed.traceparent,
+        segment_id=claimed.segment_id,
+        started_at=claimed.started_at,
+        status=str(closing.status),
+        attributes={"llmteam.tenant_id": str(claimed.tenant_id), "llmteam.segment_id": claimed.segment_id},
+    )
 
 
 def run_error(code: str, message: str) -> dict[str, Json]:

@@ -54,13 +54,17 @@ def test_with_an_sdk_each_attempt_is_a_span_in_the_callers_trace(
     with running_host():
         run_id = queue_run(acme, calling(server), traceparent=PARENT)
         assert wait_until_over(run_id) == ["completed"]
-    first, failed, done = spans.get_finished_spans()
+    first, refused, failed, taken, done = spans.get_finished_spans()
     assert [span.name for span in (first, failed, done)] == ["transform", "outsider", "outsider"]
     for span in (first, failed, done):
         assert span.parent is not None
         assert (f"{span.context.trace_id:032x}", f"{span.parent.span_id:016x}") == (TRACE, SPAN)
+    for call, attempt in ((refused, failed), (taken, done)):
+        assert call.name == "POST"
+        assert call.parent is not None
+        assert call.parent.span_id == attempt.context.span_id
     assert [call.headers["traceparent"] for call in server.calls] == [
-        f"00-{TRACE}-{span.context.span_id:016x}-01" for span in (failed, done)
+        f"00-{TRACE}-{span.context.span_id:016x}-01" for span in (refused, taken)
     ]
     assert dict(done.attributes or {}) == {
         "llmteam.run_id": str(run_id),
