@@ -167,13 +167,16 @@ def start(page: Page, **values: str) -> None:
 def test_a_token_that_ends_is_asked_for_again_and_what_is_drawn_stays(desk: Desk, visitor: Visitor) -> None:
     page = visitor.page
     key, key_id = new_key(desk)
+    asked = {"scopes": ["segments:read", "segments:write"], "expires_in": 600}
+    with desk.server.caller(key) as caller:
+        token = caller.post("/api/v1/tokens", json=asked).json()["token"]
     page.reload()
-    sign_in(page, key)
+    sign_in(page, token)
     add(page, "Transform", "greet", expression="'Hello'")
     describe(page, f"kept_{visitor.device}")
     expect(verdict(page)).to_have_text("Valid")
     desk.apart(revoke_api_key, tenant=desk.tenant, api_key_id=key_id)
-    with desk.server.caller(key) as caller:
+    with desk.server.caller(token) as caller:
         assert eventually(lambda: caller.get("/api/v1/me").status_code == 401, seconds=20)
     with visitor.refused(401):
         press(page, "Save")
