@@ -8,6 +8,7 @@ from django.templatetags.static import static
 
 from kernel.egress.policy import build_policy
 from llmteam import environment
+from llmteam.console_navigation import NAVIGATION
 from llmteam.logs import logging_config
 from llmteam.loopback import is_loopback
 from tenants.entitlements.tiers import TIERS
@@ -373,6 +374,7 @@ UNFOLD = {
     "SITE_TITLE": "llmteam",
     "SITE_HEADER": "llmteam",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("inbox/icon.svg")}],
+    "SIDEBAR": {"show_search": True, "show_all_applications": True, "navigation": NAVIGATION},
 }
 
 LOG_FORMAT = environment.choice("LOG_FORMAT", "text" if DEVELOPMENT or DEBUG else "json", of=["json", "text"])

@@ -39,6 +39,7 @@ from tenants.members.actors import names_of
 
 HEAVY: Final = ("input", "output", "error", "metadata", "digest")
 UNREAD: Final = ("input", "output", "metadata", "digest")
+OF_CALLERS: Final = ("client_reference", "starter")
 COLOURS: Final = {
     RunStatus.QUEUED: "info",
     RunStatus.RUNNING: "primary",
@@ -115,7 +116,7 @@ class RunAdmin(RunActions):
         self, request: HttpRequest, queryset: QuerySet[Run], search_term: str
     ) -> tuple[QuerySet[Run], bool]:
         """Find by a part of an id, a client reference, a value of the metadata, or by what a segment is called."""
-        return search(queryset, search_term.strip()), False
+        return search(queryset, search_term.strip(), in_data=may_see_data(request)), False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Add the errors of all pages of the list, grouped."""
@@ -146,6 +147,17 @@ class RunAdmin(RunActions):
         ]
         return [*ours, *super().get_urls()]
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out what callers wrote, for those who may not see data of tenants."""
+        shown = super().get_fieldsets(request, obj)
+        if may_see_data(request):
+            return shown
+        return [
+            (name, {**options, "fields": [field for field in options["fields"] if field not in OF_CALLERS]})
+            for name, options in shown
+            if name != "Data"
+        ]
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -156,7 +168,9 @@ class RunAdmin(RunActions):
         view = None
         if run is not None and self.has_view_permission(request):
             asked = request.GET
-            view = view_of(run, journal=asked.get("journal"), steps=asked.get("steps"), shows_data=True)
+            view = view_of(
+                run, journal=asked.get("journal"), steps=asked.get("steps"), shows_data=may_see_data(request)
+            )
         shown = {"view": view, **(extra_context or {})}
         return super().change_view(request, object_id, form_url, shown)
 
@@ -173,13 +187,13 @@ class RunAdmin(RunActions):
             "title": "Two runs side by side",
             "left": runs[left],
             "right": runs[right],
-            "comparison": compare(runs[left], runs[right], shows_data=True),
+            "comparison": compare(runs[left], runs[right], shows_data=may_see_data(request)),
         }
         return TemplateResponse(request, "console/compare.html", context)
 
     def event_view(self, request: HttpRequest, run_id: UUID, seq: int) -> HttpResponse:
         """Show one event with its whole payload."""
-        if not self.has_view_permission(request):
+        if not self.has_view_permission(request) or not may_see_data(request):
             raise PermissionDenied
         event = RunEvent.objects.filter(run_id=run_id, seq=seq).first() if seq < 2**31 else None
         if event is None:
@@ -269,6 +283,11 @@ class RunAdmin(RunActions):
     def shown_metadata(self, run: Run) -> str:
         """Show what its caller wrote on it."""
         return pretty(run.metadata)
+
+
+def may_see_data(request: HttpRequest) -> bool:
+    """Whether somebody may see what tenants' runs were given and answered."""
+    return request.user.has_perm("runs.see_data")
 
 
 def _end_of(run_id: UUID) -> str:

@@ -62,7 +62,7 @@ def _facts(run: Run, *, shows_data: bool) -> dict[str, str]:
     usage: Mapping[str, Json] = run.usage or {}
     facts = {
         "Status": run.get_status_display(),
-        "Error": error_words(run.error) or "-",
+        "Error": error_words(run.error, shows_data=shows_data) or "-",
         "Revision": str(run.revision.number or "inline"),
         "Duration": "-" if seconds is None else duration_words(seconds),
         "Steps": str(run.activations),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -93,10 +93,12 @@ def view_of(run: Run, *, journal: str | None, steps: str | None, shows_data: boo
         shows_data: Whether who looks may see what the tenant's steps were given and answered.
     """
     asked = asked_in()(run.id)
+    if not shows_data:
+        asked = [replace(one, title="a question", asked="somebody", claimed_by="") for one in asked]
     return RunPageView(
         status=run.get_status_display(),
-        error=error_words(run.error),
-        blockers=blockers_of(run, asked),
+        error=error_words(run.error, shows_data=shows_data),
+        blockers=blockers_of(run, asked) if shows_data else blockers_of(_without_messages(run), asked),
         picture=draw(run.revision.definition, step_states(run)),
         steps=_steps_page(run, steps, asked, shows_data=shows_data),
         timeline=_timeline(run),
@@ -108,10 +110,12 @@ def view_of(run: Run, *, journal: str | None, steps: str | None, shows_data: boo
     )
 
 
-def error_words(error: Json) -> str:
-    """Say in a sentence why a run ended, which step did it, and the code."""
+def error_words(error: Json, *, shows_data: bool = True) -> str:
+    """Say in a sentence why a run ended, which step did it, and the code; its message may have data of the tenant."""
     if not isinstance(error, dict):
         return ""
+    if not shows_data:
+        error = {name: value for name, value in error.items() if name != "message"}
     step = f" Step {error['step_id']}." if error.get("step_id") else ""
     return f"{error.get('message') or 'It failed.'}{step} ({error.get('code', 'no code')})"
 
@@ -124,6 +128,12 @@ def read_steps(run: Run, *, limit: int) -> Sequence[StepRecord]:
 def duration_of(record: StepRecord, now: datetime) -> str:
     """Write how long an activation took, or takes so far."""
     return duration_words(max(0.0, ((record.ended_at or now) - record.started_at).total_seconds()))
+
+
+def _without_messages(run: Run) -> Run:
+    """Give a run whose error has no message, nor reasons that people wrote."""
+    run.error = {"code": run.error.get("code")} if isinstance(run.error, dict) else None
+    return run
 
 
 def _steps_page(run: Run, wanted: str | None, asked: Sequence[AskedPeople], *, shows_data: bool) -> StepsPage:

@@ -98,6 +98,7 @@ class Run(models.Model):
     objects = TenantManager()
 
     class Meta:
+        permissions = [("see_data", "Can see what runs were given and answered")]
         constraints = [
             models.CheckConstraint(condition=Q(status__in=RunStatus.values), name="run_status_known"),
             models.CheckConstraint(

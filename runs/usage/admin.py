@@ -6,8 +6,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter
 
 from foundation.console import MAX_COUNTED, BoundedPaginator, ConsoleAdmin, DaysFilter, ReadOnlyAdmin, column
@@ -15,6 +17,7 @@ from kernel.clock import utc_now
 from kernel.ids import parse_id
 from runs.models import ModelPrice, UsageDay, UsageEntry
 from runs.usage.amounts import money
+from runs.usage.costs_page import show_costs
 from segments.console import SegmentFilter
 from segments.selectors import of_segment_called, segment_name
 
@@ -75,6 +78,19 @@ class UsageDayAdmin(SegmentColumn, ReadOnlyAdmin):
     ordering = ["-day", "tenant__slug", "segment_id", "model", "id"]
     paginator = BoundedPaginator
     fields = [*_GROUP, "segment", *(f"all_{n}" for n in _SUMMED)]
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page of costs by tenant."""
+        return [
+            path("costs/", self.admin_site.admin_view(self.costs_view), name="runs_usageday_costs"),
+            *super().get_urls(),
+        ]
+
+    def costs_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what models cost by tenant."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return show_costs(request, {**self.admin_site.each_context(request), "opts": self.opts})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UsageDay]:
         """Show one row for those of all writers, with their sums."""

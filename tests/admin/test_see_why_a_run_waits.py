@@ -1,6 +1,7 @@
 """A run's page names what holds the run up, in words that lead to it, and offers what its state allows."""
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -32,20 +33,26 @@ def waiting(world: World, **wait: Any) -> Run:
     return a_run(world.revision, status=RunStatus.WAITING, waiting_for=[{"ref": "call#1", **wait}])
 
 
-def an_open_circuit(world: World) -> None:
-    tenant = str(world.tenant.pk)
+@pytest.fixture
+def open_circuit(acme_world: World) -> Iterator[None]:
+    tenant = str(acme_world.tenant.pk)
     name, now = f"{PREFIX}{tenant}:crm", int(utc_now().timestamp() * 1000)
     about = {"connection": "crm", "host": "crm.test:443"}
     kept = {"trips": 3, "opened_at": now, "open_until": now + 300_000, "why": "HTTP_STATUS 503"}
     client = redis.Redis.from_url(settings.REDIS_URL)
     client.hset(name, mapping={**kept, "about": json.dumps(about)})
-    for names in (open_circuits(tenant), open_circuits()):
+    indexes = (open_circuits(tenant), open_circuits())
+    for names in indexes:
         client.zadd(names, {name: now})
+    yield
+    client.delete(name)
+    for names in indexes:
+        client.zrem(names, name)
     client.close()
 
 
+@pytest.mark.usefixtures("open_circuit")
 def test_a_circuit_is_named_with_since_when_it_is_open_and_the_next_probe(console: Client, acme_world: World) -> None:
-    an_open_circuit(acme_world)
     run = waiting(acme_world, kind="circuit", connection="crm", host="crm.test:443")
     (sentence,) = blockers(console, run)
     assert sentence.startswith("Step call waits for connection crm (crm.test:443): breaker open since 20")
