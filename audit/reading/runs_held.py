@@ -195,7 +195,7 @@ def _against_start(entry: Entry, run: AuditedRun | None) -> RunFlaw | None:
     )
 
 
-def _removal_of(leaf: bytes) -> datetime | None:
+def _removal_of(leaf: bytes | memoryview) -> datetime | None:
     """Read before which time a leaf says that removed runs had ended; None where it cannot have been so."""
     try:
         fields = json.loads(bytes(leaf))

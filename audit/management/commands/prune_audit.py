@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Q
 
 from audit.errors import LogEmpty, NotSealed, PruningRefused
 from audit.management.arguments import read_time, tenant_id_of
@@ -34,7 +35,7 @@ def _logs(tenant: str | None, *, is_of_nobody: bool) -> list[tuple[UUID | None, 
     with unscoped("logs are pruned"):
         logs = AuditLog.objects.order_by("origin")
         if tenant:
-            logs = logs.filter(tenant_id=tenant_id_of(tenant))
+            logs = logs.filter(Q(tenant_id=tenant_id_of(tenant)))
         elif is_of_nobody:
             logs = logs.filter(tenant=None)
         return list(logs.values_list("tenant_id", "origin"))
