@@ -27,7 +27,7 @@ from kernel.types import Json
 from llmteam.operators.notices import notify_of_lock, record_sign_in
 from llmteam.operators.password_attempts import REFUSED, attempt, forget_attempts
 from llmteam.operators.password_thread import LOGINS, PasswordQueue, PasswordThreadBusy
-from runs.console.dashboard import DAYS, DashboardTile, attention, busiest, period, queue_words
+from runs.console.dashboard import DashboardTile, attention, home_figures, queue_words
 from tenants.addresses import share_of
 from tenants.licences.selectors import endings
 from tenants.sign_in.operators.signing_in import OIDC, may_use_console, operators_provider
@@ -121,7 +121,7 @@ class OperatorSite(AdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Show the home page: what needs attention, how runs of today and seven days went, whether the walls stand."""
         ending, overdue = endings(), count_overdue()
-        tiles = attention()
+        tiles, figures = attention(), home_figures()
         if overdue:
             tiles.append(
                 DashboardTile("Overdue human tasks", overdue, changelist_url("humantasks.humantask", overdue="yes"))
@@ -131,8 +131,9 @@ class OperatorSite(AdminSite):
         shown = {
             "attention": tiles,
             "queue": queue_words(),
-            "periods": [period("Runs started today (UTC)", 1), period("Runs started in seven days (UTC)", DAYS)],
-            "busiest": busiest(),
+            "periods": figures.periods,
+            "busiest": figures.busiest,
+            "counted_at": figures.counted_at,
             "walls": coverage_of_walls(),
             "endings": ending,
         }

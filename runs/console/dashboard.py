@@ -1,5 +1,6 @@
 """Figures of the console's home page: what needs attention, and how runs of today and of seven days went."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.urls import reverse
 
 from foundation.console import changelist_url
+from kernel.bounded_cache import BoundedCache
 from kernel.clock import utc_now
 from runs.circuits.listing import list_circuits
 from runs.console.timeline import duration_words
@@ -24,6 +26,9 @@ DAYS: Final = 7
 MAX_LINES: Final = 10
 MAX_TIMED: Final = 10_000
 """Runs, the newest that ended, whose durations are told."""
+MANY_RUNS: Final = 50_000
+"""Runs in seven days from which on figures are kept."""
+KEPT_SECONDS: Final = 60
 DEAD: Final = (DeliveryStatus.EXHAUSTED, DeliveryStatus.BLOCKED, DeliveryStatus.REFUSED)
 _FAILED: Final = (RunStatus.FAILED, RunStatus.TIMED_OUT)
 
@@ -58,6 +63,29 @@ class TenantLine:
     segment_id: str
     runs: DashboardTile
     failed: DashboardTile
+
+
+@dataclass(frozen=True, slots=True)
+class HomeFigures:
+    """Figures over all runs of seven days, and when they were counted."""
+
+    periods: Sequence[PeriodFigures]
+    busiest: Sequence[TenantLine]
+    counted_at: datetime
+
+
+_KEPT: Final[BoundedCache[str, HomeFigures]] = BoundedCache(1)
+
+
+def home_figures() -> HomeFigures:
+    """Count the runs of today and of seven days; figures of very many are kept for a minute, as counting takes long."""
+    found = _KEPT.get("home")
+    if found is None:
+        periods = [period("Runs started today (UTC)", 1), period("Runs started in seven days (UTC)", DAYS)]
+        found = HomeFigures(periods, busiest(), utc_now())
+        if sum(tile.count for tile in periods[-1].tiles) >= MANY_RUNS:
+            _KEPT.put("home", found, until=time.monotonic() + KEPT_SECONDS)
+    return found
 
 
 def attention() -> list[DashboardTile]:

@@ -12,7 +12,7 @@ from django.http import HttpRequest, QueryDict
 
 from runs.models import Run
 
-MAX_GROUPED: Final = 10_000
+MAX_GROUPED: Final = 2_000
 """Runs with an error, the newest a list has, that its groups count."""
 MAX_GROUPS: Final = 8
 _PAGING: Final = frozenset({"p", "o", "all", "e"})

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from foundation.scope import unscoped
 from humantasks.models import HumanTask
 from kernel.clock import utc_now
+from runs.console import dashboard
 from runs.console.dashboard import DashboardTile
 from runs.models import Run, RunStatus, Worker
 from tests.support.console import World, a_delivery, a_run
@@ -102,3 +103,22 @@ def test_a_tile_s_address_is_an_address_of_the_console(console: Client, acme_wor
         parts = urlsplit(tile.address)
         assert parts.path.startswith("/admin/")
         assert all(value for _, value in parse_qsl(parts.query, keep_blank_values=True))
+
+
+def test_figures_of_very_many_runs_are_kept_for_a_minute(
+    console: Client, acme_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def running() -> int:
+        return int(sum(tile.count for tile in console.get(HOME).context["periods"][0].tiles))
+
+    before = running()
+    a_run(acme_world.revision)
+    assert running() == before + 1, "of few they are counted each time"
+    monkeypatch.setattr(dashboard, "MANY_RUNS", 1)
+    try:
+        assert running() == before + 1
+        a_run(acme_world.revision)
+        assert running() == before + 1
+    finally:
+        dashboard._KEPT.clear()
+    assert running() == before + 2

@@ -11,7 +11,7 @@ from foundation.scope import unscoped
 from runs.models import Run, RunStatus
 from tests.support.console import World, a_run
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(540)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(540)]
 RUNS = 1_000_000
 TRIES = 20
 SECONDS = 1.0
