@@ -12,6 +12,7 @@ import pytest
 
 from runs.engine.run.alarm import Alarm
 from tenants.models import Tenant
+from tests.support.best_tries import least_of
 from tests.support.engine import get_run, queue_runs, wait_until_over
 from tests.support.host import running_host
 from tests.support.segments import segment, step
@@ -55,12 +56,15 @@ def run_all(tenant: Tenant, steps: int, *, runs: int = RUNS, **config: object) -
 def test_a_step_of_a_chain_takes_few_calls(acme: Tenant, settings: Any) -> None:
     # What a host does by the clock is no work for a step, and more of it the slower the machine is.
     settings.SWEEP_SECONDS, settings.WORKER_HEARTBEAT_SECONDS = 60, 15
-    with counted_calls() as of_one:
-        run_all(acme, 1)
-    with counted_calls() as of_many:
-        run_all(acme, 1 + STEPS)
-    a_step = (of_many.number - of_one.number) / (RUNS * STEPS)
-    assert a_step < MOST_CALLS, a_step
+
+    def of_a_step() -> float:
+        with counted_calls() as of_one:
+            run_all(acme, 1)
+        with counted_calls() as of_many:
+            run_all(acme, 1 + STEPS)
+        return (of_many.number - of_one.number) / (RUNS * STEPS)
+
+    least_of(of_a_step, below=MOST_CALLS)
 
 
 def test_of_attempts_that_end_at_once_none_keeps_its_call(acme: Tenant) -> None:

@@ -13,7 +13,7 @@ from tests.support.worker import running_worker
 
 
 def test_attempts_in_flight_finish_and_the_run_is_handed_over(acme: Tenant, server: CountingServer) -> None:
-    server.route("POST", "/x", Answer(body={"ok": True}, delay_seconds=1))
+    server.route("POST", "/x", Answer(body={"ok": True}, delay_seconds=2))
     calls = [step(f"call_{n}", "http_action", url=f"{server.url}/x") for n in range(2)]
     run_ids = queue_runs(acme, segment(*calls), 5)
     with running_worker("worker-1") as worker:
