@@ -114,11 +114,10 @@ def test_figures_of_very_many_runs_are_kept_for_a_minute(
     before = running()
     a_run(acme_world.revision)
     assert running() == before + 1, "of few they are counted each time"
-    monkeypatch.setattr(dashboard, "MANY_RUNS", 1)
-    try:
+    with monkeypatch.context() as patch:
+        patch.setattr(dashboard, "MANY_RUNS", 1)
         assert running() == before + 1
         a_run(acme_world.revision)
         assert running() == before + 1
-    finally:
-        dashboard._KEPT.clear()
+    dashboard._KEPT.clear()
     assert running() == before + 2
