@@ -70,7 +70,7 @@ chaos: $(READY) ## parts broken under load: nothing is lost; ONLY=worker_killed 
 		$(if $(GRAPHS),--graphs $(GRAPHS)) $(if $(ATTACK),--attack $(ATTACK)) $(if $(SECONDS),--seconds $(SECONDS))
 
 browser: $(READY) ## the inbox in Chromium, wide and on a phone; pictures are left in .data/browser
-	@exec .venv/bin/python -m pytest -m browser -p no:xdist tests/browser
+	@exec .venv/bin/python -m pytest -m browser $(if $(DATABASE_URL),-p no:xdist,-n 2 --dist loadfile) tests/browser
 
 canvas: $(READY) ## the bundle of the reference canvas anew, from integrations/canvas; needs Node
 	@cd integrations/canvas && npm ci --ignore-scripts && npm run build
