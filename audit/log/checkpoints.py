@@ -10,6 +10,7 @@ import binascii
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -30,6 +31,8 @@ from kernel.signed_notes import (
 
 COSIGNATURE: Final = b"\x04"
 """Type of signature: timestamped Ed25519 over a checkpoint."""
+KEPT_SIGNERS: Final = 4_096
+"""Keys of logs that a process keeps, rather than derive them for every batch."""
 _TIME_BYTES: Final = 8
 _LATEST: Final = 2**63 - 1
 
@@ -100,6 +103,7 @@ class TimeKey:
         return signed_at <= _LATEST
 
 
+@lru_cache(maxsize=KEPT_SIGNERS)
 def log_signer(secret: bytes, origin: str) -> NoteSigner:
     """Derive the key of one log from the installation's secret (HKDF-SHA256, bound to the origin).
 

@@ -24,7 +24,7 @@ from audit.models import AuditLog, Entry, LogCheckpoint, LogVerifier, SealedEntr
 from audit.sealing.checkpoint_file import write_checkpoints
 from audit.sealing.growth import Growth, grow, log_name
 from audit.sealing.keys import new_keys, signer_of, trusted_verifiers
-from audit.sealing.trust import CheckpointRefused, check_checkpoint
+from audit.sealing.trust import CheckpointRefused, check_checkpoint, is_known, keep_in_mind
 from audit.services import record
 from audit.types import AuditObject
 from audit.verifier.examination import LOST, SKEW_SECONDS
@@ -96,6 +96,8 @@ def _grow_logs(waiting: Sequence[UnsealedEntry]) -> tuple[list[Growth], set[UUID
         except (CheckpointRefused, LeafRefused) as refusal:
             diary.error("the log %s is not sealed: %s", log.origin, refusal)
     kept = _keep(grown)
+    for growth in kept:
+        keep_in_mind(growth.checkpoint, trusted_verifiers(logs[growth.checkpoint.log_id].origin))
     sealed = {one.checkpoint.log_id for one in kept}
     before = {logs[one]: sizes[one] for one in sealed}
     LogVerifier.objects.bulk_create(new_keys(before, signers))
@@ -108,8 +110,9 @@ def _check(log: AuditLog, last: LogCheckpoint | None, size: int) -> None:
     Raises:
         CheckpointRefused: It is another, or has leaves beyond it.
     """
-    if last is not None:
-        check_checkpoint(last, log.origin, trusted_verifiers(log.origin))
+    verifiers = trusted_verifiers(log.origin)
+    if last is not None and not is_known(last, verifiers):
+        check_checkpoint(last, log.origin, verifiers)
     signed = 0 if last is None else last.size
     if size > signed:
         raise CheckpointRefused(f"it has leaves beyond the {signed} of its last checkpoint")

@@ -9,6 +9,7 @@ import binascii
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -19,6 +20,8 @@ MAX_SIGNATURES: Final = 100
 KEY_ID_BYTES: Final = 4
 ED25519: Final = b"\x01"
 """Type of signature: Ed25519 over the note's text."""
+KEPT_PUBLIC_KEYS: Final = 4_096
+"""Public keys that a process keeps by their private ones."""
 _KEY_BYTES: Final = 32
 _PRIVATE: Final = "PRIVATE+KEY+"
 _MARK: Final = "— "
@@ -131,7 +134,7 @@ class NoteSigner:
     @property
     def verifier(self) -> VerifierKey:
         """The key that verifies what this one signs."""
-        return VerifierKey(self.name, Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw())
+        return VerifierKey(self.name, _public_key(self.seed))
 
     def reveal(self) -> str:
         """Write the key as its owner keeps it."""
@@ -243,6 +246,11 @@ def open_note(note: str | bytes, verifiers: Iterable[NoteVerifier]) -> SignedNot
     if not verified:
         raise NoteUnsigned("No key that is known here has signed the note.")
     return SignedNote(read.text, tuple(verified.values()))
+
+
+@lru_cache(maxsize=KEPT_PUBLIC_KEYS)
+def _public_key(seed: bytes) -> bytes:
+    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
 
 
 def _plain(note: str | bytes) -> str:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+import rfc8785
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kernel.canonical import canonical_json, content_hash
@@ -298,6 +299,24 @@ def test_the_canonical_form_is_the_same_for_equal_values() -> None:
 
 def test_the_edge_of_the_safe_integers_has_a_canonical_form() -> None:
     assert canonical_json({"a": [SAFE, -SAFE, True]}) == b'{"a":[9007199254740992,-9007199254740992,true]}'
+
+
+@example(-0.0)
+@example({"b": "x:1.5", "a": [1e-7, 123456789012345, 1234567890123456]})
+@example({"\x7f": '\x01\x1f\\"/', "": True})
+@given(plain_values)
+def test_the_canonical_form_is_that_of_rfc_8785(value: Any) -> None:
+    stored = normalise(value)
+    if SAFE not in map(abs, whole_numbers_in(stored)):
+        assert canonical_json(stored) == rfc8785.dumps(stored)
+
+
+def whole_numbers_in(value: Any) -> list[int]:
+    if isinstance(value, dict):
+        return whole_numbers_in(list(value.values()))
+    if isinstance(value, list):
+        return [number for one in value for number in whole_numbers_in(one)]
+    return [value] if type(value) is int else []
 
 
 @given(plain_values)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import select
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg.pq import ConnStatus, TransactionStatus
+from psycopg.pq import TransactionStatus
 
 from runs.engine.store.connection import CONNECT_SECONDS, Database, connect
 
@@ -113,13 +114,13 @@ class DatabaseThreads:
 
 
 def _is_there(connection: Database) -> bool:
-    """Whether the other side has not ended an idle connection: its last words are read first, then its end."""
+    """Whether the other side has not ended an idle connection, or is about to: idle, it has nothing else to say."""
+    said = select.poll()
     try:
-        for _ in range(2):
-            connection.pgconn.consume_input()
+        said.register(connection.fileno(), select.POLLIN)
     except psycopg.Error:
         return False
-    return connection.pgconn.status == ConnStatus.OK
+    return not said.poll(0)
 
 
 def _can_go_on(connection: Database, error: BaseException) -> bool:
