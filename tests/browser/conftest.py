@@ -25,6 +25,12 @@ from tests.support.worker import running_worker
 Visit = Callable[..., AbstractContextManager[Visitor]]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """End at once where there is no browser to show the pages to."""
+    if config.option.markexpr == "browser" and find_chromium() is None:
+        pytest.exit(MISSING, returncode=1)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/browser/" in str(item.path):
@@ -40,8 +46,6 @@ ZONE_IS_KNOWN = (
 @pytest.fixture(scope="session")
 def database(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """A database of these tests' own: pytest-django makes one only for tests that ask for it themselves."""
-    if find_chromium() is None:
-        pytest.exit(MISSING, returncode=1)
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False, aliases={DEFAULT_DB_ALIAS})
         ensure_roles(login=make_login())

@@ -96,10 +96,23 @@ def test_demo_passes_the_file_on(data: str, passed: str) -> None:
     assert planned.splitlines()[-1] == f"exec .venv/bin/python -m examples.return_desk.demo{passed}".strip()
 
 
-def test_ci_runs_check_test_soak_and_demo() -> None:
-    script = (folders.CHECKOUT / ".ci" / "run").read_text()
-    assert "targets=(check test soak demo)" in script
-    assert os.access(folders.CHECKOUT / ".ci" / "run", os.X_OK)
+def made_by_ci(path: str, **variables: str) -> list[str]:
+    """The lines that the run says."""
+    script = str(folders.CHECKOUT / ".ci" / "run")
+    environment = {"PATH": path, **variables}
+    return subprocess.run([script], env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+@pytest.mark.parametrize(("soak_by", "is_soaked"), [("1000", True), ("0", False)])
+def test_ci_runs_check_test_demo_and_soak_where_there_is_time(tmp_path: Path, soak_by: str, is_soaked: bool) -> None:
+    path = without_chromium(tmp_path)
+    (tmp_path / "make").unlink()
+    (tmp_path / "make").write_text("#!/bin/sh\necho made $*\n")
+    (tmp_path / "make").chmod(0o755)
+    said = made_by_ci(path, SOAK_BY=soak_by)
+    made = ["made -j2 --output-sync check", "made test", "made demo", "made soak"]
+    assert [line for line in said if line.startswith("made")] == (made if is_soaked else made[:3])
+    assert any(line.startswith("SOAK: NOT RUN") for line in said) == (not is_soaked)
 
 
 @pytest.mark.parametrize("has_chromium", [True, False])
@@ -109,10 +122,9 @@ def test_ci_shows_the_inbox_to_a_browser_or_says_that_it_did_not(tmp_path: Path,
     for name in ["make", "chromium"] if has_chromium else ["make"]:
         (tmp_path / name).write_text("#!/bin/sh\necho made $1\n")
         (tmp_path / name).chmod(0o755)
-    script = str(folders.CHECKOUT / ".ci" / "run")
-    answer = subprocess.run([script], env={"PATH": path}, capture_output=True, text=True, check=True)
-    assert ("made browser" in answer.stdout) == has_chromium
-    assert (answer.stdout.splitlines()[-1] == "BROWSER: NOT RUN") == (not has_chromium)
+    said = made_by_ci(path)
+    assert ("made browser" in said) == has_chromium
+    assert (said[-1] == "BROWSER: NOT RUN") == (not has_chromium)
 
 
 @pytest.mark.parametrize("has_nginx", [True, False])
@@ -123,6 +135,4 @@ def test_ci_says_when_the_proxy_was_not_tested(tmp_path: Path, has_nginx: bool) 
     for name in ["make", "nginx"] if has_nginx else ["make"]:
         (tmp_path / name).write_text("#!/bin/sh\necho made $1\n")
         (tmp_path / name).chmod(0o755)
-    script = str(folders.CHECKOUT / ".ci" / "run")
-    answer = subprocess.run([script], env={"PATH": path}, capture_output=True, text=True, check=True)
-    assert ("PROXY: NOT RUN" in answer.stdout.splitlines()) == (not has_nginx)
+    assert ("PROXY: NOT RUN" in made_by_ci(path)) == (not has_nginx)

@@ -14,7 +14,7 @@ from tests.reference.shrinking import picture, shrink
 from tests.support.sampling import sampled
 
 GRAPHS = 2_000
-PORTIONS = 10
+PORTIONS = 40
 """So many tests share the graphs, so that a difference shows soon; one of them is in each run of the tests."""
 SHOWN = 3
 ONCE_DIFFERED = (96_002_867, 96_501_183, 62_007_628, 62_001_456)
@@ -51,7 +51,7 @@ def test_graphs_that_differed_once_agree(seed: int) -> None:
     assert not differs(case), report(case)
 
 
-@pytest.mark.parametrize("portion", sampled(range(PORTIONS), one_in=PORTIONS, up_to=4))
+@pytest.mark.parametrize("portion", sampled(range(PORTIONS), one_in=PORTIONS, up_to=13))
 def test_the_core_agrees_with_the_interpreter(portion: int, capsys: pytest.CaptureFixture[str]) -> None:
     told: Counter[str] = Counter()
     different: list[Case] = []

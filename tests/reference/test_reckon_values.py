@@ -14,12 +14,12 @@ from tests.support.sampling import sampled
 from tests.support.stand_in_steps import registry
 
 GRAPHS = 300
-PORTIONS = 4
+PORTIONS = 12
 """So many tests share the graphs, so that a difference shows soon."""
 INPUTS = ("in", "abc")
 
 
-@pytest.mark.parametrize("portion", sampled(range(PORTIONS), one_in=4))
+@pytest.mark.parametrize("portion", sampled(range(PORTIONS), one_in=PORTIONS))
 def test_nothing_is_lost_doubled_or_mixed(portion: int) -> None:
     for seed in range(portion, GRAPHS, PORTIONS):
         drawn, run_input = reckon(seed), INPUTS[seed // PORTIONS % 2]
@@ -34,7 +34,7 @@ def test_nothing_is_lost_doubled_or_mixed(portion: int) -> None:
             assert (output[drawn.last] if isinstance(output, dict) else output) == drawn.value(run_input), shown
 
 
-@pytest.mark.parametrize("portion", sampled(range(PORTIONS), one_in=4))
+@pytest.mark.parametrize("portion", sampled(range(PORTIONS), one_in=PORTIONS))
 def test_no_join_is_said_to_fire_again(portion: int) -> None:
     for seed in range(portion, GRAPHS, PORTIONS):
         segment = reckon(seed).segment

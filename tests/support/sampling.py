@@ -1,4 +1,4 @@
-"""Samples of long tables of cases: `make test` runs some, `make soak` more or all the rest, and `.ci/run` both."""
+"""Samples of long tables of cases: `make test` runs some, `make soak` more or all the rest."""
 
 from collections.abc import Iterable
 from typing import Any
