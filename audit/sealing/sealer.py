@@ -20,7 +20,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from audit.log.leaves import LeafRefused
-from audit.models import AuditLog, Entry, LogCheckpoint, LogVerifier, SealedEntry, TreeNode, UnsealedEntry
+from audit.models import AuditLog, Entry, LogCheckpoint, LogVerifier, SealedEntry, UnsealedEntry
 from audit.sealing.checkpoint_file import write_checkpoints
 from audit.sealing.growth import Growth, grow, log_name
 from audit.sealing.keys import new_keys, signer_of, trusted_verifiers
@@ -28,6 +28,7 @@ from audit.sealing.trust import CheckpointRefused, check_checkpoint, is_known, k
 from audit.services import record
 from audit.types import AuditObject
 from audit.verifier.examination import LOST, SKEW_SECONDS
+from foundation.inserts import insert_many
 from foundation.scope import unscoped
 from kernel.clock import utc_now
 from tenants.models import Tenant
@@ -139,9 +140,9 @@ def _is_kept(growth: Growth) -> bool:
 
 
 def _insert(grown: Sequence[Growth]) -> None:
-    SealedEntry.objects.bulk_create([leaf for growth in grown for leaf in growth.leaves])
-    TreeNode.objects.bulk_create([node for growth in grown for node in growth.nodes])
-    LogCheckpoint.objects.bulk_create([growth.checkpoint for growth in grown])
+    insert_many([leaf for growth in grown for leaf in growth.leaves])
+    insert_many([node for growth in grown for node in growth.nodes])
+    insert_many([growth.checkpoint for growth in grown])
 
 
 def _tell_of_missing(lost: UnsealedEntry) -> None:

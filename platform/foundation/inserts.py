@@ -1,5 +1,6 @@
 """Inserting rows of several tables in one statement: a round trip fewer, and none of the ORM's walk for each."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -28,6 +29,23 @@ def insert_together(*rows: models.Model) -> None:
         row._state.db = connection.alias  # noqa: SLF001 - as above
 
 
+def insert_many(rows: Sequence[models.Model]) -> None:
+    """Insert new rows of one model in one statement with a list for each column: a third of the ORM's work.
+
+    For models whose values the driver takes as they are: numbers, texts, bytes, UUIDs. Keys that count up are the
+    database's, and stay unknown to the rows.
+
+    Raises:
+        IntegrityError: As for any insert; then none is inserted.
+    """
+    if not rows:
+        return
+    fields = [field for field in _fields(type(rows[0])) if not isinstance(field, models.AutoField)]
+    columns = [[getattr(row, field.attname) for row in rows] for field in fields]
+    with connection.cursor() as cursor:
+        cursor.execute(_list_statement(type(rows[0])), columns)
+
+
 @cache
 def _fields(model: type[models.Model]) -> tuple[Any, ...]:
     return tuple(model._meta.concrete_fields)  # noqa: SLF001 - Django's documented way to a model's fields
@@ -42,6 +60,18 @@ def _statement(classes: tuple[type[models.Model], ...]) -> str:
     )
     written = sql.SQL("with {} {}").format(first, inserts[-1]) if len(inserts) > 1 else inserts[0]
     return written.as_string()
+
+
+@cache
+def _list_statement(model: type[models.Model]) -> str:
+    fields = [field for field in _fields(model) if not isinstance(field, models.AutoField)]
+    lists = (sql.SQL("{}::{}[]").format(sql.Placeholder(), sql.SQL(field.db_type(connection))) for field in fields)
+    statement = sql.SQL("insert into {} ({}) select * from unnest({})").format(
+        sql.Identifier(model._meta.db_table),  # noqa: SLF001 - Django's documented way to a model's table
+        sql.SQL(", ").join([sql.Identifier(field.column) for field in fields]),
+        sql.SQL(", ").join(lists),
+    )
+    return statement.as_string()
 
 
 def _insert(model: type[models.Model]) -> sql.Composed:

@@ -11,7 +11,7 @@ from kernel.numbers import MAX_SAFE_INTEGER
 from kernel.types import Json
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-_OWN_NUMBERS: Final = re.compile(r"(?:^|[\[:,])-?(?:\d+[.e]|\d{16}|Infinity|NaN)")
+_OWN_NUMBERS: Final = re.compile(r'(?:^|":|[\[,])-?(?:\d+[.e]|\d{16}|Infinity|NaN)')
 """Numbers that Python may write otherwise, or that have no canonical form; texts may look like them."""
 
 
