@@ -15,7 +15,6 @@ from foundation.scope import tenant_scope, unscoped
 from tenants.models import ApiKey, Tenant
 from tests.conftest import Customer
 
-
 SEALER = "leaves are the sealer's"
 
 
