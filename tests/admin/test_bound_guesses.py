@@ -127,6 +127,7 @@ def test_a_thousand_guesses_lock_the_account_and_are_in_nobodys_way(
         assert Entry.objects.filter(action="account.locked").count() == 1
 
 
+@pytest.mark.soak
 def test_one_address_locks_nobody_out(server: ServerProcess, mails: MailServer) -> None:
     with browser_at(server, "127.0.0.2") as same:
         assert guess(same, 40)[429] >= 30

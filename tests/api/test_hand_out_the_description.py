@@ -45,6 +45,7 @@ def test_who_takes_gzip_gets_a_small_description(db: None, accepted: str, is_zip
     assert len(answer.content) * 5 < len(plain.content) or not is_zipped
 
 
+@pytest.mark.soak
 @pytest.mark.django_db(transaction=True)
 def test_many_who_ask_for_it_at_once_are_in_nobodys_way(acme: Customer) -> None:
     """Made for each, forty of them kept others waiting for 5.6 s."""

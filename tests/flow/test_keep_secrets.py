@@ -208,6 +208,7 @@ def hop(request: RecordedRequest) -> Answer:
     return Answer(403 if request.path.endswith("/refused") else 200, body={"you_sent": echoed, "open": CONTROL})
 
 
+@pytest.mark.soak
 def test_no_cookie_of_a_login_is_anywhere_but_with_its_host(tenant: Tenant, host: CountingServer) -> None:
     host.route("GET", "/api/*", hop)
     shop = {"kind": "http", "base_url": f"{host.url}/api", "options": {"keeps_cookies": True}}

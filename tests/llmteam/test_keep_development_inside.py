@@ -71,6 +71,7 @@ def test_it_does_not_start_for_more_than_this_machine(more: dict[str, str], deve
         read_settings(**development, **more, SECRET_KEY=BUILT_IN)
 
 
+@pytest.mark.soak
 def test_it_answers_nobody_on_another_machine() -> None:
     asked = in_child(ASK, LLMTEAM_DEVELOPMENT="1")
     assert asked.stdout.splitlines() == [

@@ -64,6 +64,7 @@ for way, ask in {ASK!r}.items():
 """
 
 
+@pytest.mark.soak
 @pytest.mark.django_db
 def test_a_connection_that_has_to_be_encrypted_is_not_made_plain() -> None:
     """The server of the tests has no certificate, so that `require` can only be refused."""

@@ -50,6 +50,7 @@ def plain(transactional_db: None) -> Iterator[tuple[str, str]]:
         admin.execute(sql.SQL("drop role {}").format(login))
 
 
+@pytest.mark.soak
 def test_a_login_that_may_make_no_roles_repeats_it_once_it_is_a_member(plain: tuple[str, str]) -> None:
     as_owner, as_admin = plain
     code, said = ensure_roles(as_owner)

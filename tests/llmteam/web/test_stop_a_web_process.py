@@ -45,6 +45,7 @@ def ends_well(web: ServerProcess) -> float:
     return time.monotonic() - began
 
 
+@pytest.mark.soak
 def test_waits_are_answered_with_the_run_as_it_is(acme: Customer, web: ServerProcess) -> None:
     with ThreadPoolExecutor(4) as threads, web.caller(acme.key) as caller:
         waiting = [
@@ -84,6 +85,7 @@ def test_streams_end_with_a_farewell_and_go_on_elsewhere_without_a_gap(acme: Cus
     assert "segment.completed" not in text
 
 
+@pytest.mark.soak
 def test_websockets_are_told_and_closed_with_a_code_of_their_own(acme: Customer, web: ServerProcess) -> None:
     with web.caller(acme.key) as caller:
         run_id = caller.post("/api/v1/runs", json={"segment": SLOW, "input": {}}).json()["run_id"]
@@ -100,6 +102,7 @@ def test_websockets_are_told_and_closed_with_a_code_of_their_own(acme: Customer,
     assert ends_well(web) < STOP_SECONDS
 
 
+@pytest.mark.soak
 def test_a_websocket_that_does_not_answer_the_close_does_not_hold_the_stop(acme: Customer, web: ServerProcess) -> None:
     with web.caller(acme.key) as caller:
         run_id = caller.post("/api/v1/runs", json={"segment": SLOW, "input": {}}).json()["run_id"]

@@ -118,6 +118,7 @@ def settings_say(**environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.soak
 def test_hsts_is_modest_unless_more_is_asked_for_and_preload_needs_what_browsers_want() -> None:
     assert settings_say(HTTPS="1").stdout.split() == ["2592000", "False", "False"]
     assert settings_say(HTTPS="0").stdout.split() == ["0", "False", "False"]

@@ -161,6 +161,7 @@ def test_a_run_over_its_share_fails_and_the_others_go_on(acme: Tenant, settings:
     assert RUNS_OUT_OF_MEMORY._value.get() > refused
 
 
+@pytest.mark.soak
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.timeout(300)
 def test_runs_that_are_too_large_together_go_one_after_the_other(acme: Tenant, settings: Any) -> None:

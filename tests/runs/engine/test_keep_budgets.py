@@ -317,6 +317,7 @@ def test_a_request_whose_attempt_is_cancelled_meanwhile_holds_nothing(acme: Tena
         wait_for(lambda: holds_of(acme) == [])
 
 
+@pytest.mark.soak
 def test_a_host_that_stops_and_one_that_dies_let_go_of_what_they_held(acme: Tenant, server: CountingServer) -> None:
     bound(acme, daily_token_budget=10_000)
     server.route("GET", "/call", Answer(body={"ok": True}))

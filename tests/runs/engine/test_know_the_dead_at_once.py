@@ -73,6 +73,7 @@ def test_the_runs_of_a_killed_worker_go_on_long_before_its_lease_ends(acme: Tena
     assert set(server.keys().values()) <= {1, 2}
 
 
+@pytest.mark.soak
 def test_a_worker_that_starts_after_the_only_one_died_goes_on_with_what_that_had(acme: Tenant) -> None:
     run_id = queue_run(acme, segment(step("slow", seconds=3)))
     with running_worker("worker-1", **LONG_LEASE) as killed:
@@ -84,6 +85,7 @@ def test_a_worker_that_starts_after_the_only_one_died_goes_on_with_what_that_had
     assert get_run(run_id).losses == 0
 
 
+@pytest.mark.soak
 def test_a_frozen_worker_keeps_its_runs_until_its_lease_ends(acme: Tenant) -> None:
     run_id = queue_run(acme, segment(step("slow", seconds=4)))
     with running_worker("worker-1", **LONG_LEASE) as frozen:

@@ -86,6 +86,7 @@ os.waitpid(child, 0)
 """
 
 
+@pytest.mark.soak
 def test_what_was_asked_for_is_sent_before_the_process_ends_and_by_a_forked_child_too() -> None:
     with own_valkey() as valkey, redis.Redis.from_url(valkey.url) as broker:
         done = run_python(CHILD, redis_url=valkey.url)

@@ -61,6 +61,7 @@ def test_of_a_hundred_at_once_to_one_address_three_go_out(acme: Customer, server
     assert (mail_due_invitations(), mail_due_invitations()) == (1, 0), "and one mail, as none had gone out meanwhile"
 
 
+@pytest.mark.soak
 def test_workers_mail_invitations_of_tenants_in_turn(transactional_db: None, mails: MailServer) -> None:
     acme, globex = make_customer("acme", "Acme").tenant, make_customer("globex", "Globex").tenant
     for number in range(150):
