@@ -11,9 +11,9 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, FieldTextFilter
 
 from audit.console.log_admin import text_block
-from audit.models import Entry, SealedEntry
+from audit.models import Entry
 from audit.personal import kept_values, with_values
-from audit.reading.files import LogFiles
+from audit.reading.files import LogFiles, leaves_of
 from foundation.console import BoundedPaginator, ConsoleAdmin, DaysFilter, ReadOnlyAdmin, column, pretty
 from foundation.nouns import noun_of
 from kernel.ids import parse_id
@@ -114,7 +114,7 @@ class EntryAdmin(ReadOnlyAdmin):
         return "-" if n is None else text_block(LogFiles(entry.tenant_id).proof(n))
 
     def _number_of(self, entry: Entry) -> int | None:
-        return SealedEntry.objects.filter(entry_id=entry.pk).values_list("n", flat=True).first()
+        return leaves_of(entry.tenant_id).filter(entry_id=entry.pk).values_list("n", flat=True).first()
 
     def _page_of(self, kind: str) -> ConsoleAdmin | None:
         pages = self.admin_site._registry  # noqa: SLF001 - Django has no other way to all pages

@@ -100,7 +100,7 @@ class UnsealedEntry(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     tenant = _unindexed_owner()
-    entry_id = models.UUIDField()
+    entry_id = models.UUIDField(unique=True)
 
     objects = TenantManager()
 

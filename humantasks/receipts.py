@@ -1,12 +1,12 @@
 """Receipts of people's own decisions: proofs, from the audit's log, that verify offline."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
 from audit.errors import NotSealed
-from audit.models import Entry, SealedEntry
-from audit.reading.files import LogFiles
+from audit.models import Entry
+from audit.reading.files import LogFiles, leaves_of
 from foundation.nouns import noun_of
 from foundation.scope import reading_scope
 from humantasks.errors import DecisionNotFound
@@ -17,7 +17,7 @@ from tenants.models import Tenant
 _DECIDED: Final = "task.decided"
 
 
-def receipt_numbers(tasks: Iterable[HumanTask], person: Person) -> dict[UUID, int | None]:
+def receipt_numbers(tasks: Sequence[HumanTask], person: Person) -> dict[UUID, int | None]:
     """Find the entries of somebody's own decisions, with one look-up for all tasks.
 
     To be called inside the tenant's scope.
@@ -35,7 +35,8 @@ def receipt_numbers(tasks: Iterable[HumanTask], person: Person) -> dict[UUID, in
         actor__in={one.actor for one in own.values()},
     )
     found = {(one.object_id, one.actor): one.id for one in entries.only("id", "object_id", "actor")}
-    numbers = dict(SealedEntry.objects.filter(entry_id__in=found.values()).values_list("entry_id", "n"))
+    tenant_id = next(task.tenant_id for task in tasks if task.id in own)
+    numbers = dict(leaves_of(tenant_id).filter(entry_id__in=found.values()).values_list("entry_id", "n"))
     entry_ids = {task_id: found.get((str(task_id), one.actor)) for task_id, one in own.items()}
     return {task_id: None if one is None else numbers.get(one) for task_id, one in entry_ids.items()}
 

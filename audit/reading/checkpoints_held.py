@@ -5,14 +5,13 @@ from operator import itemgetter
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Q
-
 from audit.log.checkpoints import CheckpointMalformed, read_checkpoint
 from audit.log.tiles import tile_reader
 from audit.log.tree import full_subtrees, grown, root
-from audit.models import Entry, LogCheckpoint, LogVerifier, SealedEntry, TreeNode, UnsealedEntry
+from audit.models import LogCheckpoint, LogVerifier, SealedEntry, TreeNode
 from audit.reading.files import LogFiles, scope_of
 from audit.reading.runs_held import RunsHeld
+from audit.reading.unsealed_held import flaw_of_unsealed
 from audit.sealing.growth import log_name
 from audit.sealing.keys import trusted_verifiers
 from audit.sealing.trust import CheckpointRefused, check_checkpoint
@@ -46,10 +45,9 @@ def flaw_of_empty(tenant_id: UUID | None) -> Flaw | None:
         parts = (SealedEntry, TreeNode, LogVerifier, LogCheckpoint)
         if any(part.objects.filter(log_id=log_id).exists() for part in parts):
             return Flaw(0, "checkpoint", "the log's last checkpoint is gone, or its name")
-        waiting = UnsealedEntry.objects.values("entry_id")
-        lost = Entry.objects.filter(Q(tenant_id=tenant_id)).exclude(id__in=waiting).order_by("id").first()
-    if lost is not None:
-        return Flaw(0, "unsealed", f"the entry {lost.id} is in no leaf, and does not wait for one")
+        unsealed = flaw_of_unsealed(tenant_id, 0)
+    if unsealed is not None:
+        return unsealed
     unrecorded = () if tenant_id is None else RunsHeld(tenant_id, None).unrecorded()
     return next((Flaw(0, "run", said) for said in unrecorded), None)
 

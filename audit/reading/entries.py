@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from audit.models import Entry, PersonalValue, SealedEntry
+from audit.models import Entry, PersonalValue
 from audit.personal import kept_values
+from audit.reading.files import leaves_of
 from foundation.pages import bytes_of, newest_page
 from foundation.scope import tenant_scope
 from kernel.paging import Page
@@ -62,5 +63,5 @@ def list_entries(
         rows = Entry.objects.filter(**{name: value for name, value in wanted.items() if value is not None})
         page = newest_page(rows, cursor=cursor, limit=limit, weight=bytes_of("before", "after"))
         ids = [entry.id for entry in page.rows]
-        numbers = dict(SealedEntry.objects.filter(entry_id__in=ids).values_list("entry_id", "n"))
+        numbers = dict(leaves_of(tenant_id).filter(entry_id__in=ids).values_list("entry_id", "n"))
         return page, numbers, kept_values(page.rows)

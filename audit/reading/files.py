@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from audit.errors import LogEmpty, LogFileNotFound, NotSealed
 from audit.log.proofs import LogProof
 from audit.log.tiles import ENTRIES, HEIGHT, WIDTH, Tile, TileMalformed, bundle_bytes, parse_path, tile_reader
 from audit.log.tree import inclusion_proof
-from audit.models import AuditLog, Entry, LogCheckpoint, LogPruning, SealedEntry, TreeNode
+from audit.models import AuditLog, Entry, LogCheckpoint, LogPruning, SealedEntry, TreeNode, UnsealedEntry
 from audit.sealing.growth import log_name
 from foundation.scope import tenant_scope, unscoped
 
@@ -24,6 +24,26 @@ CHECKPOINT: Final = "checkpoint"
 def scope_of(tenant_id: UUID | None) -> AbstractContextManager[None]:
     """Open the scope in which the log of a tenant, or of the installation, is read."""
     return unscoped("the installation's log") if tenant_id is None else tenant_scope(tenant_id)
+
+
+def leaves_of(tenant_id: UUID | None) -> QuerySet[SealedEntry]:
+    """Give the leaves of the log of a tenant, or of the installation: rows that name another log are none."""
+    return SealedEntry.objects.filter(Q(tenant_id=tenant_id), log_id=log_name(tenant_id), n__gte=0)
+
+
+def entries_of(tenant_id: UUID | None) -> QuerySet[Entry]:
+    """Give the entries that a log has or that wait for it: one that is in no log says nothing."""
+    return Entry.objects.filter(is_sealed(tenant_id) | is_waiting(tenant_id), Q(tenant_id=tenant_id))
+
+
+def is_sealed(tenant_id: UUID | None) -> Exists:
+    """Ask of entries whether a log has them."""
+    return Exists(leaves_of(tenant_id).filter(entry_id=OuterRef("id")))
+
+
+def is_waiting(tenant_id: UUID | None) -> Exists:
+    """Ask of entries whether they wait for a log."""
+    return Exists(UnsealedEntry.objects.filter(Q(tenant_id=tenant_id), entry_id=OuterRef("id")))
 
 
 def first_leaf(log_id: UUID) -> int:

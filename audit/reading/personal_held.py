@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Max, Q
+from django.db.models import Max
 
 from audit.log.leaves import commitment
 from audit.models import Entry, PersonalValue
 from audit.personal import kept_values, persons_of
+from audit.reading.files import entries_of
 from kernel.clock import utc_now
 
 ERASED: Final = "person.erased"
@@ -52,8 +53,8 @@ def _erasures(tenant_id: UUID | None, persons: Collection[str]) -> dict[str, dat
     """Tell when persons were erased last."""
     if not persons:
         return {}
-    rows = Entry.objects.filter(
-        Q(tenant_id=tenant_id), action=ERASED, object_type="person", object_id__in=persons, created_at__lte=utc_now()
+    rows = entries_of(tenant_id).filter(
+        action=ERASED, object_type="person", object_id__in=persons, created_at__lte=utc_now()
     )
     return dict(rows.values_list("object_id").annotate(at=Max("created_at")))
 

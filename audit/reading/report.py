@@ -9,8 +9,8 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 
 from audit.errors import ReportTooLarge
-from audit.models import Entry, LogVerification, SealedEntry, VerificationStatus
-from audit.reading.files import LogFiles, first_entry_at, scope_of
+from audit.models import Entry, LogVerification, VerificationStatus
+from audit.reading.files import LogFiles, first_entry_at, leaves_of, scope_of
 from audit.reading.verification import verify_stored
 from audit.services import record
 from audit.verifier.examination import Verdict
@@ -97,7 +97,7 @@ def report_audit(tenant_id: UUID | None, *, since: datetime, until: datetime, ac
         entries = rows.order_by()[: MAX_ENTRIES + 1].count()
         if entries > MAX_ENTRIES:
             raise ReportTooLarge(f"There are more than {MAX_ENTRIES:,} entries in the period: take a shorter one.")
-        decisions = _decisions(rows)
+        decisions = _decisions(tenant_id, rows)
         actions, actors, outcomes = (_counts(rows, name) for name in ("action", "actor", "outcome"))
         period: Json = {"from": since.isoformat(), "to": until.isoformat()}
         record("audit_log.reported", files.log, actor=actor, after=period)
@@ -150,12 +150,11 @@ def _counts(rows: QuerySet[Entry], name: str) -> list[CountLine]:
     return [CountLine(one[name], one["count"]) for one in counted[:MAX_LINES]]
 
 
-def _decisions(rows: QuerySet[Entry]) -> list[DecisionLine]:
+def _decisions(tenant_id: UUID | None, rows: QuerySet[Entry]) -> list[DecisionLine]:
     found = list(rows.filter(action=DECIDED).order_by("created_at", "id")[: MAX_DECISIONS + 1])
     if len(found) > MAX_DECISIONS:
         raise ReportTooLarge(f"There are more than {MAX_DECISIONS:,} decisions in the period: take a shorter one.")
-    sealed = SealedEntry.objects.filter(entry_id__in=[one.id for one in found])
-    numbers = dict(sealed.values_list("entry_id", "n"))
+    numbers = dict(leaves_of(tenant_id).filter(entry_id__in=[one.id for one in found]).values_list("entry_id", "n"))
     return [_decision(one, numbers.get(one.id)) for one in found]
 
 

@@ -1,15 +1,20 @@
 """Runs held against the entries that tell of them, both ways: what was added, changed or taken away shows."""
 
 import json
+import math
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import chain
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
-from audit.models import Entry, SealedEntry
+from audit.models import Entry
+from audit.reading.files import entries_of, first_leaf, leaves_of, scope_of
+from audit.sealing.growth import log_name
 from foundation.scope import tenant_scope
 from kernel.clock import utc_now
 from kernel.ids import parse_id
@@ -83,10 +88,12 @@ class RunsHeld:
 
     def bad_entries(self, entries: Collection[Entry]) -> dict[UUID, RunFlaw]:
         """Find entries whose run is gone, or is not what they say; by the id of the entry."""
-        ended = {run_id: one for one in entries if one.action == ENDED and (run_id := _run_of(one))}
-        started = {run_id: one for one in entries if one.action == STARTED and (run_id := _run_of(one))}
+        again = self._told_again(entries)
+        first = [one for one in entries if one.id not in again]
+        ended = {run_id: one for one in first if one.action == ENDED and (run_id := _run_of(one))}
+        started = {run_id: one for one in first if one.action == STARTED and (run_id := _run_of(one))}
         if not (ended or started) or not self._has_tenant:
-            return {}
+            return again
         runs = stored_runs().find(self.tenant_id, {*ended, *started})
         lost = started.keys() - runs.keys()
         lost -= self._told(lost, (ENDED,)).keys()
@@ -95,11 +102,14 @@ class RunsHeld:
         }
         other = {one.id: flaw for run_id, one in started.items() if (flaw := _against_start(one, runs.get(run_id)))}
         wrong = {one.id: flaw for run_id, one in ended.items() if (flaw := self._against(one, runs.get(run_id)))}
-        return {**gone, **other, **self._contradicted(ended, runs), **self._bad_journals(ended, runs), **wrong}
+        about_runs = {**gone, **other, **self._contradicted(ended, runs), **self._bad_journals(ended, runs), **wrong}
+        return {**about_runs, **again}
 
     def unrecorded(self) -> Iterator[str]:
         """Find runs that no entry tells of, and runs that are over without an entry that says so."""
         last: UUID | None = None
+        if not self._has_tenant and not self._is_told("tenant.deleted"):
+            yield "its tenant is gone, and no entry of the installation says that it was deleted"
         while self._has_tenant and (runs := stored_runs().after(self.tenant_id, last)):
             last = runs[-1].id
             told = self._told([run.id for run in runs], (STARTED, ENDED))
@@ -138,12 +148,40 @@ class RunsHeld:
         """Read what entries say of runs."""
         told: dict[UUID, set[str]] = {}
         with self._scope():
-            rows = Entry.objects.filter(
-                tenant_id=self.tenant_id, object_type="run", object_id__in=list(map(str, run_ids)), action__in=actions
+            rows = entries_of(self.tenant_id).filter(
+                object_type="run", object_id__in=list(map(str, run_ids)), action__in=actions
             )
             for object_id, action in rows.values_list("object_id", "action"):
                 told.setdefault(UUID(object_id), set()).add(action)
         return told
+
+    def _told_again(self, entries: Collection[Entry]) -> dict[UUID, RunFlaw]:
+        """Find entries of a start or an end that an earlier leaf tells of already."""
+        run_ids = {one.object_id for one in entries if one.action in {STARTED, ENDED}}
+        told: defaultdict[tuple[str, str], list[UUID]] = defaultdict(list)
+        with self._scope():
+            rows = Entry.objects.filter(
+                tenant_id=self.tenant_id, object_type="run", object_id__in=run_ids, action__in=(STARTED, ENDED)
+            )
+            for entry_id, *what in rows.values_list("id", "action", "object_id"):
+                told[what[0], what[1]].append(entry_id)
+            doubled = [ids for ids in told.values() if len(ids) > 1]
+            leaves = leaves_of(self.tenant_id).filter(entry_id__in=list(chain(*doubled)))
+            places = dict(leaves.values_list("entry_id", "n")) if doubled else {}
+        again = set[UUID]()
+        for ids in doubled:
+            again |= set(ids) - {min(ids, key=lambda one: places.get(one, math.inf))}
+        return {
+            one.id: RunFlaw("run", f"an earlier entry tells of this of the run {one.object_id}")
+            for one in entries
+            if one.id in again
+        }
+
+    def _is_told(self, action: str) -> bool:
+        """Whether the installation's log says something of the tenant; one that was pruned may have said it."""
+        with scope_of(None):
+            told = entries_of(None).filter(action=action, object_type="tenant", object_id=str(self.tenant_id))
+            return told.exists() or first_leaf(log_name(None)) > 0
 
     def _may_lack(self, at: datetime) -> bool:
         """Whether an entry of a time may have been pruned."""
@@ -151,7 +189,7 @@ class RunsHeld:
 
     def _was_removed(self, entry: Entry) -> bool:
         """Whether entries say that a run went with its tenant, or by its age; a sweep may have done so just now."""
-        if entry.outcome == "removed":
+        if entry.outcome == "removed" and self._is_told("tenant.deletion_requested"):
             return True
         if self._removed_before is None or self._removed_before <= entry.created_at:
             del self._removed_before
@@ -162,7 +200,7 @@ class RunsHeld:
         """The latest time of which leaves say that runs which had ended before it were removed."""
         with self._scope():
             entries = Entry.objects.filter(tenant_id=self.tenant_id, action=REMOVED).values("id")
-            leaves = SealedEntry.objects.filter(entry_id__in=entries).values_list("data", flat=True)
+            leaves = leaves_of(self.tenant_id).filter(entry_id__in=entries).values_list("data", flat=True)
             return max(filter(None, map(_removal_of, leaves.iterator())), default=None)
 
     @cached_property
@@ -206,4 +244,6 @@ def _removal_of(leaf: bytes | memoryview) -> datetime | None:
 
 
 def _run_of(entry: Entry) -> UUID | None:
-    return parse_id(entry.object_id)
+    """Read which run an entry is about; None where its id is not spelled as ours are."""
+    run_id = parse_id(entry.object_id)
+    return run_id if str(run_id) == entry.object_id else None

@@ -7,15 +7,14 @@ from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Q
-
 from audit.errors import LogEmpty
-from audit.models import Entry, SealedEntry, UnsealedEntry
+from audit.models import AuditLog, Entry, SealedEntry
 from audit.reading.checkpoints_held import flaw_of_empty, flaws_of_last, flaws_of_older
 from audit.reading.files import LogFiles, first_entry_at, scope_of
 from audit.reading.personal_held import bad_values
 from audit.reading.prunings_held import bad_pruning
 from audit.reading.runs_held import RunsHeld
+from audit.reading.unsealed_held import flaw_of_unsealed
 from audit.sealing.growth import leaf_of
 from audit.sealing.keys import trusted_verifiers
 from audit.verifier.examination import Verdict, verdict_on, verify_log
@@ -96,12 +95,9 @@ def _flaws(files: LogFiles, tenant_id: UUID | None, progress: Callable[[int], No
             progress(files.last.size + first)
         yield from _flaws_of_piece(files, tenant_id, held, first)
     with scope_of(tenant_id):
-        sealed = SealedEntry.objects.values("entry_id")
-        waiting = UnsealedEntry.objects.values("entry_id")
-        left = Entry.objects.filter(Q(tenant_id=tenant_id)).exclude(id__in=sealed).exclude(id__in=waiting)
-        lost = left.order_by("id").first()
-    if lost is not None:
-        yield Flaw(files.last.size, "unsealed", f"the entry {lost.id} is in no leaf, and does not wait for one")
+        unsealed = flaw_of_unsealed(tenant_id, files.last.size)
+    if unsealed is not None:
+        yield unsealed
     for said in () if held is None else held.unrecorded():
         yield Flaw(files.last.size, "run", said)
 
@@ -117,15 +113,17 @@ def _flaws_of_piece(files: LogFiles, tenant_id: UUID | None, held: RunsHeld | No
     if gone := set(expected) - {leaf.n for leaf in leaves}:
         yield Flaw(min(gone), MISSING, f"leaf {min(gone)} is gone")
     for leaf in leaves:
-        yield from _flaws_of(leaf, entries.get(leaf.entry_id), files.log.origin)
+        yield from _flaws_of(leaf, entries.get(leaf.entry_id), files.log)
         if leaf.entry_id in bad_people:
             yield Flaw(leaf.n, "personal", bad_people[leaf.entry_id])
         if leaf.entry_id in bad_runs:
             yield Flaw(leaf.n, *bad_runs[leaf.entry_id])
 
 
-def _flaws_of(leaf: SealedEntry, entry: Entry | None, origin: str) -> Iterator[Flaw]:
+def _flaws_of(leaf: SealedEntry, entry: Entry | None, log: AuditLog) -> Iterator[Flaw]:
     if entry is None:
         yield Flaw(leaf.n, "entry", f"the entry {leaf.entry_id} of leaf {leaf.n} is gone")
-    elif leaf_of(entry, origin, leaf.n) != bytes(leaf.data):
+    elif {leaf.tenant_id, entry.tenant_id} != {log.tenant_id}:
+        yield Flaw(leaf.n, "entry", f"the entry {leaf.entry_id} of leaf {leaf.n} is given to another tenant")
+    elif leaf_of(entry, log.origin, leaf.n) != bytes(leaf.data):
         yield Flaw(leaf.n, "entry", f"the entry {leaf.entry_id} is not what leaf {leaf.n} sealed")

@@ -2,37 +2,42 @@
 
 import json
 import logging
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from django.conf import settings
 
-from audit.log.checkpoints import Checkpoint, read_checkpoint
+from audit.log.checkpoints import read_checkpoint
 from kernel.signed_notes import NoteRefused, read_note
 
 log = logging.getLogger(__name__)
 
-MAX_KEPT: Final = 10_000
-"""Checkpoints of a log that are held against it."""
+MAX_KEPT: Final = 20_000
+"""Checkpoints of a log that are held against it: of more, from all its time, every second one is left out."""
 
 
 def kept_checkpoints() -> dict[str, dict[int, bytes]]:
     """Read the roots by size that ``AUDIT_CHECKPOINT_FILE`` has of each log, by its name; none where it is not set.
 
-    Of a log's checkpoints the last 10,000 are read. A line that was not written to its end is passed over.
+    Of a log's checkpoints ``MAX_KEPT`` are read, from all its time. A line that was not written to its end is passed
+    over.
     """
-    kept: defaultdict[str, deque[Checkpoint]] = defaultdict(lambda: deque(maxlen=MAX_KEPT))
+    kept: defaultdict[str, dict[int, bytes]] = defaultdict(dict)
     if settings.AUDIT_CHECKPOINT_FILE:
         with suppress(FileNotFoundError), Path(settings.AUDIT_CHECKPOINT_FILE).open(encoding="utf-8") as file:
             for line in file:
                 with suppress(ValueError, TypeError, KeyError, NoteRefused):
                     state = read_checkpoint(read_note(json.loads(line)["checkpoint"]).text)
-                    kept[state.origin].append(state)
-    # Of two of one size the older one counts: a log that was taken back has grown to it again.
-    return {origin: {one.size: one.root for one in reversed(states)} for origin, states in kept.items()}
+                    roots = kept[state.origin]
+                    # Of two of one size the older one counts: a log that was taken back has grown to it again.
+                    roots.setdefault(state.size, state.root)
+                    if len(roots) > MAX_KEPT:
+                        kept[state.origin] = dict(islice(roots.items(), 0, None, 2))
+    return dict(kept)
 
 
 def write_checkpoints(notes: Iterable[str]) -> None:

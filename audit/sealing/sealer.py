@@ -65,7 +65,7 @@ def _seal_batch(refused: Set[UUID]) -> tuple[int, set[UUID]]:
         if not _is_alone():
             return 0, set()
         waiting = list(_waiting(refused)[:BATCH_ENTRIES])
-        grown, bad = _grow_logs(waiting) if waiting else ([], set[UUID]())
+        grown, bad = _grow_logs(_without_sealed(waiting)) if waiting else ([], set[UUID]())
         done = [one for one in waiting if log_name(one.tenant_id) not in bad]
         UnsealedEntry.objects.filter(id__in=[one.id for one in done]).delete()
     write_checkpoints(growth.checkpoint.note for growth in grown)
@@ -77,6 +77,16 @@ def _waiting(refused: Set[UUID]) -> QuerySet[UnsealedEntry]:
     to_come = Entry.objects.filter(id=OuterRef("entry_id"), created_at__gt=latest)
     rows = UnsealedEntry.objects.exclude(Exists(to_come)).exclude(tenant_id__in=refused)
     return (rows.exclude(Q(tenant_id=None)) if log_name(None) in refused else rows).order_by("id")
+
+
+def _without_sealed(waiting: Sequence[UnsealedEntry]) -> list[UnsealedEntry]:
+    """Pass over entries that a leaf has already: each is sealed once, whoever lets it wait again."""
+    rows = SealedEntry.objects.filter(entry_id__in=[one.entry_id for one in waiting])
+    sealed = set(rows.values_list("entry_id", flat=True))
+    for one in waiting:
+        if one.entry_id in sealed:
+            diary.error("the entry %s waits to be sealed, and a leaf has it already", one.entry_id)
+    return [one for one in waiting if one.entry_id not in sealed]
 
 
 def _grow_logs(waiting: Sequence[UnsealedEntry]) -> tuple[list[Growth], set[UUID]]:

@@ -69,14 +69,26 @@ def lines_of(place: str) -> Iterator[bytes]:
 def old_checkpoints(paths: list[str], keys: list[LogKey]) -> list[bytes]:
     """Read checkpoints that were kept: of files with many, those of the log."""
     notes: list[bytes] = []
+    names = {key.name for key in keys}
     for path in paths:
         data = Path(path).read_bytes()
         if not data.startswith(b"{"):
             notes.append(data)
             continue
-        kept = (json.loads(line)["checkpoint"] for line in data.splitlines() if line)
-        notes += [note.encode() for note in kept if note.split("\n")[0] in {key.name for key in keys}]
+        found = [note.encode() for note in _kept_notes(path, data) if note.split("\n")[0] in names]
+        if not found:
+            raise ValueError(f"{path} has no checkpoint of {' or '.join(sorted(names))}")
+        notes += found
     return notes
+
+
+def _kept_notes(path: str, data: bytes) -> Iterator[str]:
+    for number, line in enumerate(data.splitlines(), 1):
+        try:
+            if line:
+                yield str(json.loads(line)["checkpoint"])
+        except (ValueError, KeyError, TypeError):
+            raise ValueError(f'line {number} of {path} is no JSON with a "checkpoint"') from None
 
 
 def words_for(verdict: Verdict, start: int = 0) -> str:
@@ -116,6 +128,8 @@ def main() -> int:
 
 def verdict_of(options: argparse.Namespace) -> Verdict:
     """Do what the command's words say."""
+    if "+" not in options.key and not Path(options.key).is_file():
+        raise ValueError(f"there is no file {options.key}, and a verifier key has the form name+key id+base64")
     keys = read_keys(Path(options.key).read_text("utf-8") if Path(options.key).is_file() else options.key)
     if options.receipt:
         entry = Path(options.entry).read_bytes() if options.entry else None

@@ -10,9 +10,11 @@ from django.db.models.functions import Cast
 
 from audit.reading.runs_held import AuditedRun
 from foundation.scope import tenant_scope
+from kernel.canonical import content_hash
 from kernel.paging import fitting
 from runs.core.journal import chain, microseconds_of
 from runs.models import Run, RunEvent
+from segments.models import Revision
 
 RUNS: Final = 1_000
 """Runs read at once."""
@@ -20,9 +22,12 @@ EVENTS: Final = 2_000
 BYTES: Final = 4 * 1024 * 1024
 """Events and bytes of payloads read at once, save where one event has more."""
 _RUN: Final = (
-    "id", "status", "last_seq", "journal_bytes", "created_at", "ended_at", "segment_id", "revision__content_hash",
+    "id", "status", "last_seq", "journal_bytes", "created_at", "ended_at", "segment_id", "revision_id",
     "started_by_actor",
 )  # fmt: skip
+_REVISION: Final = _RUN.index("revision_id")
+DEFINITIONS: Final = 10
+"""Definitions read at once."""
 CONTRADICTED: Final = """
 select id, found from (
   select r.id, case
@@ -90,4 +95,15 @@ def _events(tenant_id: UUID, run_ids: Collection[UUID]) -> Iterator[tuple[Any, .
 
 
 def _read(rows: QuerySet[Run]) -> list[AuditedRun]:
-    return [AuditedRun(*row) for row in rows.values_list(*_RUN)]
+    found = list(rows.values_list(*_RUN))
+    hashes = _content_hashes({row[_REVISION] for row in found})
+    return [AuditedRun._make([*row[:_REVISION], hashes[row[_REVISION]], *row[_REVISION + 1 :]]) for row in found]
+
+
+def _content_hashes(revision_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Read the hashes of definitions, each computed anew; empty where a row tells another one than its content has."""
+    rows = Revision.objects.filter(id__in=list(revision_ids)).values_list("id", "content_hash", "definition")
+    return {
+        revision_id: told if told == content_hash(definition) else ""
+        for revision_id, told, definition in rows.iterator(chunk_size=DEFINITIONS)
+    }

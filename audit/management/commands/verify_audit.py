@@ -1,5 +1,7 @@
 """Verify the logs of the audit as they are stored; exit code 1 where one has a flaw."""
 
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +12,7 @@ from audit.management.arguments import tenant_id_of
 from audit.models import AuditLog
 from audit.reading.verification import verify_if_sealed
 from audit.sealing.checkpoint_file import kept_checkpoints
+from audit.sealing.growth import log_name
 from audit.sealing.sealer import INSTALLATION
 from foundation.scope import unscoped
 from tenants.models import Tenant
@@ -22,12 +25,15 @@ class Command(BaseCommand):
         parser.add_argument("--tenant", help="only the log of this one")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        bad = 0
         kept = kept_checkpoints()
+        self._tell_of_kept(kept)
         logs = _logs()
         if options["tenant"]:
             mine = tenant_id_of(options["tenant"])
             logs = {mine: logs[mine]}
+            bad = 0
+        else:
+            bad = self._tell_of_strays(logs.values(), kept)
         for tenant_id, origin in logs.items():
             verdict = verify_if_sealed(tenant_id, kept=kept.get(origin, {}))
             if verdict is None:
@@ -41,11 +47,37 @@ class Command(BaseCommand):
         if bad:
             raise CommandError(f"{bad} of the logs cannot be trusted.")
 
+    def _tell_of_kept(self, kept: Mapping[str, Mapping[int, bytes]]) -> None:
+        """Say what the checkpoint file gives to hold the logs against."""
+        place = settings.AUDIT_CHECKPOINT_FILE
+        if place and not Path(place).is_file():
+            self.stdout.write(f"Kept checkpoints that the logs are held against: none, as {place} is not there")
+        elif place:
+            held = sum(map(len, kept.values()))
+            self.stdout.write(
+                f"Kept checkpoints that the logs are held against: {held} (logs: {len(kept)}), from {place}"
+            )
+
+    def _tell_of_strays(self, origins: Collection[str], kept: Mapping[str, Mapping[int, bytes]]) -> int:
+        """Name logs of which only checkpoints are left, and rows of logs that are nobody's; returns how many."""
+        gone = {origin: max(roots) for origin, roots in kept.items() if origin not in origins}
+        for origin, size in gone.items():
+            self.stdout.write(f"{origin}: the log had {size} entries, and is gone")
+        with unscoped("the logs of all tenants"):
+            rows = AuditLog.objects.order_by("origin").values_list("id", "tenant_id", "origin")
+            strays = [origin for log_id, tenant_id, origin in rows if log_id != log_name(tenant_id)]
+        for origin in strays:
+            self.stdout.write(f"{origin}: no log that a sealer has begun")
+        return len(gone) + len(strays)
+
 
 def _logs() -> dict[UUID | None, str]:
     """Name the log of each tenant there is, or was, and of the installation; one that is not begun as it would be."""
     with unscoped("the logs of all tenants"):
         tenants = dict(Tenant.objects.order_by("slug").values_list("id", "slug"))
-        begun: dict[UUID | None, str] = dict(AuditLog.objects.order_by("origin").values_list("tenant_id", "origin"))
+        rows = AuditLog.objects.order_by("origin").values_list("id", "tenant_id", "origin")
+        begun: dict[UUID | None, str] = {
+            tenant_id: origin for log_id, tenant_id, origin in rows if log_id == log_name(tenant_id)
+        }
     named: dict[UUID | None, str] = {one: f"{settings.AUDIT_ORIGIN}/{slug}" for one, slug in tenants.items()}
     return {None: f"{settings.AUDIT_ORIGIN}/{INSTALLATION}", **named, **begun}
