@@ -65,14 +65,14 @@ def test_another_tenant_and_another_connection_have_limits_of_their_own(
 def test_who_waited_goes_on_when_there_is_room_and_it_cost_no_attempt(
     acme: Tenant, server: CountingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A minute has two seconds here."""
+    """A minute has two seconds here; a call may reach its host half a second after it was let go."""
     monkeypatch.setattr(rate_limit, "_limit", lambda amount: RateLimitItemPerSecond(amount, 2))
     server.route("POST", "/*", Answer(200))
     run_ids = queue_runs(acme, calling(server, "/a"), 2 * LIMIT)
     with running_host():
         assert set(wait_until_over(*run_ids)) == {"completed"}
     at = sorted(call.at for call in server.calls)
-    assert all(later - earlier > 1.9 for earlier, later in zip(at, at[LIMIT:], strict=False))
+    assert all(later - earlier > 1.5 for earlier, later in zip(at, at[LIMIT:], strict=False))
     retries = [event for run_id in run_ids for event in events_of(run_id) if event.type == "step.retrying"]
     assert len(retries) >= LIMIT
     assert {(event.payload["reason"], event.payload["consumed"]) for event in retries} == {("rate_limit", False)}
