@@ -15,6 +15,7 @@ from humantasks.inbox import texts
 from humantasks.inbox.cards import LOOKS, Card, asked_names, card_of, decided_text, how_it_ended
 from humantasks.inbox.fields import Field, FieldKind
 from humantasks.inbox.history import HistoryLine, history_lines
+from humantasks.inbox.material.word_diff import ChangedPlace, changed_places
 from humantasks.inbox.submission import SubmissionResult, task_form
 from humantasks.inbox.value_view import Node, show
 from humantasks.models import HumanTask, TaskDecision
@@ -23,10 +24,11 @@ from humantasks.receipts import receipt_numbers
 from humantasks.rules import Person, TaskFacts
 from humantasks.types import DECISIONS, Decision, TaskType
 from kernel.errors import ErrorItem, LlmteamError
-from tenants.models import Tenant
+from tenants.models import Membership, Tenant
 
 TARGETS: Final[Mapping[str, str]] = {"/choice": "choice", "/comment": "comment", "/data": "form"}
 MAX_MEMBERS: Final = 500
+MAX_OF_GROUP: Final = 20
 BUTTONS: Final = (Decision.APPROVED, Decision.MODIFIED, Decision.REJECTED)
 
 
@@ -75,6 +77,16 @@ class ShownVote:
     at: datetime
     comment: str
     data: Node | None
+    changes: Sequence[ChangedPlace]
+
+
+@dataclass(frozen=True, slots=True)
+class AskedGroup:
+    """Group that is asked, with its members who can answer; ``more`` of them are not named."""
+
+    name: str
+    members: Sequence[str]
+    more: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +118,11 @@ class TaskPage:
     run_id: UUID
     data: Node | None
     asked: Sequence[str]
+    asked_groups: Sequence[AskedGroup]
     four_eyes: bool
     members: Sequence[Mapping[str, str]]
     holding: str
+    held_since: datetime | None
     can_claim: bool
     can_release: bool
     votes: Sequence[ShownVote]
@@ -139,6 +153,7 @@ def task_page(
     """
     with reading_scope(tenant.id):
         facts = facts_of(task)
+        members = list(active_members())
         refusal = rules.may_decide(facts, person)
         answer = _answer(task, tried) if refusal is None else None
         return TaskPage(
@@ -148,9 +163,11 @@ def task_page(
             run_id=task.run_id,
             data=_data(task),
             asked=asked_names(task),
+            asked_groups=_asked_groups(task, members),
             four_eyes=task.four_eyes,
-            members=_members(facts, person),
+            members=_members(facts, person, members),
             holding=_holding(task, facts, person),
+            held_since=task.claimed_at if task.is_open else None,
             can_claim=_can_claim(task, facts, person),
             can_release=rules.may_release(facts, person) is None,
             votes=[_vote(decision, task) for decision in task.decisions.all()],
@@ -259,11 +276,16 @@ def refused_text(task: HumanTask, error: LlmteamError) -> str:
     return refusal_text(str(error.extra.get("reason", "")), error.detail)
 
 
-def _members(facts: TaskFacts, person: Person) -> Sequence[Mapping[str, str]]:
+def _asked_groups(task: HumanTask, members: Sequence[Membership]) -> list[AskedGroup]:
+    groups = [(group, [shown_name(one) for one in members if group in one.groups]) for group in task.candidate_groups]
+    return [AskedGroup(name, found[:MAX_OF_GROUP], len(found[MAX_OF_GROUP:])) for name, found in groups]
+
+
+def _members(facts: TaskFacts, person: Person, members: Sequence[Membership]) -> Sequence[Mapping[str, str]]:
     """List the members the person may hand the task on to; whom those stand in for does not matter."""
     return [
         {"id": str(member.id), "name": shown_name(member)}
-        for member in active_members()
+        for member in members
         if member.id != person.member_id and rules.may_delegate(facts, person, candidate(member)) is None
     ][:MAX_MEMBERS]
 
@@ -291,4 +313,5 @@ def _vote(decision: TaskDecision, task: HumanTask) -> ShownVote:
         at=decision.created_at,
         comment=decision.comment,
         data=show(decision.data, task.form) if has_own else None,
+        changes=changed_places(task.data, decision.data, task.form) if decision.decision == Decision.MODIFIED else [],
     )

@@ -24,6 +24,8 @@ MAX_CELL_LENGTH: Final = 80
 MAX_OPEN_SECONDS: Final = 400
 LINES_OPEN: Final = 8
 BEGINNING: Final = 160
+MARKDOWN: Final = "text/markdown"
+"""Media type by which a form's schema, in ``contentMediaType``, has a text shown as Markdown."""
 
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DATE_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})")
@@ -38,6 +40,7 @@ class Look(StrEnum):
 
     TEXT = "text"
     FOLDED = "folded"
+    MARKDOWN = "markdown"
     NUMBER = "number"
     NAME = "name"
     YES_NO = "yes_no"
@@ -78,7 +81,7 @@ class Node:
     @property
     def is_short(self) -> bool:
         """Whether it fits on a line beside its label."""
-        return self.look not in {Look.FOLDED, Look.MEMBERS, Look.TABLE, Look.LIST}
+        return self.look not in {Look.FOLDED, Look.MARKDOWN, Look.MEMBERS, Look.TABLE, Look.LIST}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,8 @@ class _Showing:
             return self._members(value, schema, depth)
         if isinstance(value, list):
             return self._list(value, schema, label, depth)
+        if isinstance(value, str) and value and schema.get("contentMediaType") == MARKDOWN:
+            return Node(Look.MARKDOWN, value)
         return _scalar(value, label)
 
     def _members(self, value: dict[str, Json], schema: Schema, depth: int) -> Node:

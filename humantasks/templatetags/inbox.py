@@ -7,12 +7,14 @@ from typing import Final
 from django import template
 from django.utils import formats, numberformat
 from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 from django.utils.translation import gettext
 
 from humantasks.inbox import texts
 from humantasks.inbox.fields import Absent, Field, FieldKind, Option
+from humantasks.inbox.material import links
+from humantasks.inbox.material.markdown import rendered
 from humantasks.inbox.value_view import Column, Node, show
 from kernel.clock import utc_now
 from kernel.errors import ErrorItem
@@ -150,6 +152,18 @@ def times(count: int) -> str:
 def unlocalized(value: object) -> str:
     """Write a text, or a number that names something, as it is."""
     return value if isinstance(value, str) else str(value)
+
+
+@register.filter
+def linked(text: object) -> SafeString:
+    """Write a text in which web addresses are links."""
+    return mark_safe(links.linked(str(text)))  # noqa: S308 - escaped there
+
+
+@register.filter
+def markdown(text: str) -> SafeString:
+    """Write Markdown as it is meant."""
+    return mark_safe(rendered(text))  # noqa: S308 - an allow-list goes over it
 
 
 @register.filter
