@@ -134,6 +134,30 @@ class TaskDecision(models.Model):
         return f"{self.decision} by {self.name}"
 
 
+class TaskComment(models.Model):
+    """Words of one person about a task before it is decided, or on handing it on; they decide nothing."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    task = models.ForeignKey(HumanTask, on_delete=models.CASCADE, related_name="comments", db_index=False)
+    member = models.ForeignKey(Membership, null=True, on_delete=models.SET_NULL, related_name="+")
+    actor = models.CharField(max_length=100)
+    name = models.CharField(max_length=300)
+    text = models.TextField()
+    created_at = models.DateTimeField(default=utc_now)
+
+    objects = TenantManager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["tenant", "task", "created_at"], name="task_comments_in_order"),
+            models.Index(fields=["task"], name="task_comments"),
+        ]
+
+    def __str__(self) -> str:
+        return f"comment by {self.name}"
+
+
 class NoticeKind(models.TextChoices):
     """Reasons for a mail about a task."""
 

@@ -10,7 +10,7 @@ from tenants.lifecycle.retention import days_ago, rows_before
 RULES: Final = (
     RetentionRule(
         "human_tasks",
-        ("humantasks.HumanTask", "humantasks.TaskDecision"),
+        ("humantasks.HumanTask", "humantasks.TaskDecision", "humantasks.TaskComment"),
         "As long as their run.",
     ),
     RetentionRule(

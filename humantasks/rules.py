@@ -16,6 +16,10 @@ AUDITOR: Final = "auditor"
 REVIEWER: Final = "reviewer"
 PROGRAM: Final = "program"
 MAX_COMMENT_LENGTH: Final = 10_000
+MAX_REMARK_LENGTH: Final = 4_000
+"""Longest comment before a decision, and longest note on handing on, in characters."""
+MAX_REMARKS: Final = 100
+"""Most of them of a task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +200,24 @@ def may_decide(facts: TaskFacts, person: Person) -> Refusal | None:
     if not voted:
         return None
     return DECIDED_ALREADY if any(person.is_self(actor) for actor in voted) else KEY_DECIDED_ALREADY
+
+
+def may_comment(facts: TaskFacts, person: Person) -> Refusal | None:
+    """Say why somebody may not comment on a task: whoever is asked may, and whoever started the run as well."""
+    return _may_act(facts, person)
+
+
+def problems_of_remark(text: str, *, count: int) -> list[ErrorItem]:
+    """Tell what keeps a comment from being kept on a task that has ``count`` of them."""
+    if not text.strip():
+        return [ErrorItem(code="REQUIRED", detail="Write something.", pointer="/comment")]
+    if len(text) > MAX_REMARK_LENGTH:
+        detail = f"This may have at most {MAX_REMARK_LENGTH} characters."
+        return [ErrorItem(code="TOO_LONG", detail=detail, pointer="/comment")]
+    if count >= MAX_REMARKS:
+        detail = f"This task has {MAX_REMARKS} comments already; it takes no more."
+        return [ErrorItem(code="TOO_MANY_COMMENTS", detail=detail, pointer="/comment")]
+    return []
 
 
 def brings_data(task_type: str, answer: TaskAnswer) -> bool:

@@ -20,7 +20,7 @@ from humantasks.lifecycle import (
     signal_event,
     who_is_asked,
 )
-from humantasks.models import HumanTask, NoticeKind, TaskDecision
+from humantasks.models import HumanTask, NoticeKind, TaskComment, TaskDecision
 from humantasks.people import Assignees, active_members, person_of, shown_name
 from humantasks.rules import Person, Refusal, TaskFacts, Vote
 from humantasks.types import Outcome, TaskAnswer, TaskStatus, TaskType
@@ -66,11 +66,11 @@ def release_task(*, tenant: Tenant, person: Person, task_id: UUID) -> HumanTask:
         return _again(task)
 
 
-def delegate_task(*, tenant: Tenant, person: Person, task_id: UUID, to: UUID) -> HumanTask:
-    """Hand a task on to one member, who is asked alone from then on; its deadline stays.
+def delegate_task(*, tenant: Tenant, person: Person, task_id: UUID, to: UUID, note: str = "") -> HumanTask:
+    """Hand a task on to one member, who is asked alone from then on; its deadline stays. A note is kept as a comment.
 
     Raises:
-        AnswerInvalid: There is no such active member.
+        AnswerInvalid: There is no such active member, or the note cannot be kept.
         TaskNotFound: As ``claim_task``; ``TaskOver``, ``TaskTaken``, ``TaskRefused`` as well.
     """
     with _opened(tenant, task_id, person) as (task, run, facts):
@@ -82,6 +82,21 @@ def delegate_task(*, tenant: Tenant, person: Person, task_id: UUID, to: UUID) ->
         notify_members(task, NoticeKind.DELEGATED, but=person.member_id)
         _signal_assignment(task, run, person, {**who_is_asked(task), "before": before})
         record("task.delegated", task, actor=person.full_actor, after=asked_by_id(task))
+        if note.strip():
+            _keep_remark(task, person, note)
+        return _again(task)
+
+
+def comment_task(*, tenant: Tenant, person: Person, task_id: UUID, text: str) -> HumanTask:
+    """Say something about a task that is open; it decides nothing, and its run is not told.
+
+    Raises:
+        AnswerInvalid: There is nothing in it, it is too long, or the task has too many comments.
+        TaskNotFound: As ``claim_task``; ``TaskOver``, ``TaskRefused`` as well.
+    """
+    with _opened(tenant, task_id, person) as (task, _, facts):
+        _allow(task, rules.may_comment(facts, person))
+        _keep_remark(task, person, text)
         return _again(task)
 
 
@@ -235,6 +250,23 @@ def _member(member_id: UUID) -> Membership:
         detail = "There is no active member with this id who can answer."
         raise AnswerInvalid(errors=[ErrorItem(code="MEMBER_UNKNOWN", detail=detail, pointer="/to")])
     return found
+
+
+def _keep_remark(task: HumanTask, person: Person, text: str) -> None:
+    """Keep a comment; the audit has its length only, as its words could not be erased there."""
+    found = rules.problems_of_remark(text, count=task.comments.count())
+    if found:
+        raise AnswerInvalid(errors=found)
+    kept = TaskComment.objects.create(
+        tenant_id=task.tenant_id,
+        task=task,
+        member_id=person.member_id,
+        actor=person.full_actor,
+        name=person.name,
+        text=text.strip(),
+    )
+    told: dict[str, Json] = {"comment_id": str(kept.id), "characters": len(kept.text)}
+    record("task.commented", task, actor=person.full_actor, after=told)
 
 
 def _keep(task: HumanTask, person: Person, answer: TaskAnswer) -> None:

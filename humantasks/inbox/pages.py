@@ -18,7 +18,7 @@ from humantasks.inbox.history import HistoryLine, history_lines
 from humantasks.inbox.material.word_diff import ChangedPlace, changed_places
 from humantasks.inbox.submission import SubmissionResult, task_form
 from humantasks.inbox.value_view import Node, show
-from humantasks.models import HumanTask, TaskDecision
+from humantasks.models import HumanTask, TaskComment, TaskDecision
 from humantasks.people import active_members, candidate, shown_name
 from humantasks.receipts import receipt_numbers
 from humantasks.rules import Person, TaskFacts
@@ -126,6 +126,9 @@ class TaskPage:
     can_claim: bool
     can_release: bool
     votes: Sequence[ShownVote]
+    comments: Sequence[TaskComment]
+    can_comment: bool
+    longest_remark: int
     history: Sequence[HistoryLine]
     answer: AnswerForm | None
     why_not: str
@@ -171,6 +174,9 @@ def task_page(
             can_claim=_can_claim(task, facts, person),
             can_release=rules.may_release(facts, person) is None,
             votes=[_vote(decision, task) for decision in task.decisions.all()],
+            comments=list(task.comments.order_by("created_at")[: rules.MAX_REMARKS]),
+            can_comment=rules.may_comment(facts, person) is None,
+            longest_remark=rules.MAX_REMARK_LENGTH,
             history=history_lines(task, selectors.history_of(task), task.decisions.all()),
             answer=answer,
             why_not="" if refusal is None or not task.is_open else refusal_text(refusal.reason, refusal.detail),

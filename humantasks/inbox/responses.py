@@ -124,7 +124,9 @@ def refused(request: HttpRequest, error: LlmteamError, *, task_id: UUID | None =
         detail = texts.REASONS.get(str(error.extra.get("reason", "")), error.detail)
         title = texts.refused_title(error.code, error.title)
         context = {"title": title, "detail": "" if str(detail) == str(error.title) else detail}
-    return page(request, "refused", context, status=error.status)
+    typed = request.POST.get("remark") or request.POST.get("note") or ""
+    problems = [texts.problem_text(item) for item in error.errors]
+    return page(request, "refused", {**context, "typed": typed, "problems": problems}, status=error.status)
 
 
 def _explained(request: HttpRequest, error: LlmteamError, task_id: UUID | None) -> dict[str, object] | None:

@@ -14,6 +14,7 @@ urlpatterns = [
     path("tasks/<uuid:task_id>/claim/", views.claim, name="claim"),
     path("tasks/<uuid:task_id>/release/", views.release, name="release"),
     path("tasks/<uuid:task_id>/delegate/", views.delegate, name="delegate"),
+    path("tasks/<uuid:task_id>/comment/", views.comment, name="comment"),
     path("tasks/<uuid:task_id>/decide/", views.decide_one, name="decide"),
     path("runs/<uuid:run_id>/", views.run, name="run"),
 ]

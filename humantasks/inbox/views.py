@@ -71,8 +71,17 @@ def delegate(request: HttpRequest, task_id: UUID) -> HttpResponse:
     """Hand a task on."""
     tenant, person = who(request)
     to = parse_id(request.POST.get("to", "")) or UUID(int=0)
-    services.delegate_task(tenant=tenant, person=person, task_id=task_id, to=to)
+    note = request.POST.get("note", "")
+    services.delegate_task(tenant=tenant, person=person, task_id=task_id, to=to, note=note)
     return go_to(request, reverse("inbox:list"), message=gettext("You have handed it on."))
+
+
+@inbox_page("POST")
+def comment(request: HttpRequest, task_id: UUID) -> HttpResponse:
+    """Say something about a task before it is decided."""
+    tenant, person = who(request)
+    services.comment_task(tenant=tenant, person=person, task_id=task_id, text=request.POST.get("remark", ""))
+    return go_to(request, reverse("inbox:task", args=[task_id]), message=gettext("Your comment is saved."))
 
 
 @inbox_page("POST")

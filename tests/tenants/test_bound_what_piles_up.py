@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 from audit.reading import jobs
 from devserver.folders import CHECKOUT
 from humantasks.lifecycle import MAX_WAITING
+from humantasks.rules import MAX_REMARK_LENGTH, MAX_REMARKS
 from llmteam.api.content import MAX_BODY_BYTES
 from runs import commands
 from runs.callbacks.schedule import MAX_TRIES
@@ -67,6 +68,7 @@ def test_bounds_of_what_is_made_by_hand_stand_with_the_sentence_they_refuse_with
         ("runs.DeliveryAttempt", f"{MAX_TRIES} tries"),
         ("runs.WebhookEndpoint", f"{MAX_ENDPOINTS:,} endpoints; {WEBHOOK_WAITING:,} events that wait"),
         ("humantasks.HumanTask", f"{MAX_RUN_ACTIVATIONS:,} activations"),
+        ("humantasks.TaskComment", f"{MAX_REMARKS} a task, each of at most {MAX_REMARK_LENGTH:,} characters"),
         ("humantasks.Notice", f"{MAX_WAITING:,} that wait"),
         ("tenants.AdminMail", f"{MAX_ADMINS} admins"),
         ("tenants.ApiKey", f"{MAX_LIVE} live, {MAX_MADE_A_DAY} made a day"),

@@ -19,7 +19,7 @@ from tests.conftest import Customer
 from tests.support.inbox import a_task, again, as_person, client_of
 
 ROUTES = [pattern.name for pattern in urlpatterns]
-FOREIGN = ["task", "receipt", "claim", "release", "delegate", "decide", "run"]
+FOREIGN = ["task", "receipt", "claim", "release", "delegate", "comment", "decide", "run"]
 SHOWN = {"list", "absence", "bulk", "task", "receipt", "run"}
 NOT_YET = {"receipt"}
 """Shown once the person has decided."""

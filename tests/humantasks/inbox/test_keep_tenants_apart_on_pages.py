@@ -25,6 +25,7 @@ BY_OBJECT = {
     "inbox/tasks/<uuid:task_id>/claim/": ("POST",),
     "inbox/tasks/<uuid:task_id>/release/": ("POST",),
     "inbox/tasks/<uuid:task_id>/delegate/": ("POST",),
+    "inbox/tasks/<uuid:task_id>/comment/": ("POST",),
     "inbox/tasks/<uuid:task_id>/decide/": ("POST",),
     "inbox/tasks/<uuid:task_id>/receipt/": ("GET",),
     "inbox/runs/<uuid:run_id>/": ("GET",),
@@ -136,6 +137,7 @@ def test_a_foreign_object_is_as_unknown_as_one_that_never_was(browser: Client, f
     names = (foreign.task.id, foreign.task.run_id, never)
     for method in BY_OBJECT[route]:
         posted = {"decision": "approved", "content_hash": foreign.task.content_hash, "to": str(foreign.member.id)}
+        posted["remark"] = "something"
         refused = browser.generic(method, foreign.address(route), _form(posted), content_type=FORM)
         unknown = browser.generic(method, foreign.address(route, never=never), _form(posted), content_type=FORM)
         assert refused.status_code == 404, method
