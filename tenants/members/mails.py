@@ -53,7 +53,12 @@ def _mail_one(tenant_id: UUID) -> bool:
 
 def _send(row: Invitation) -> str:
     """Send the mail; return why it did not go out."""
-    variables = {"tenant": row.tenant.name, "url": f"{settings.PUBLIC_URL}/sign-in/", "expires_at": row.expires_at}
+    variables = {
+        "tenant": row.tenant.name,
+        "role": row.role,
+        "url": f"{settings.PUBLIC_URL}/sign-in/",
+        "expires_at": row.expires_at,
+    }
     subject = subject_of(render_to_string("members/invitation_subject.txt", variables), most=MAX_SUBJECT_LENGTH)
     try:
         send_mail(subject, render_to_string("members/invitation.txt", variables), None, [row.email])

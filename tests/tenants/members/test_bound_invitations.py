@@ -82,3 +82,13 @@ def test_those_of_an_inactive_tenant_wait(acme: Customer, mails: MailServer) -> 
     with unscoped("as an operator does in the console"):
         Tenant.objects.update(is_active=True)
     assert mail_due_invitations() == 1
+
+
+@pytest.mark.parametrize(
+    ("role", "words"), [("admin", "as an admin"), ("auditor", "as an auditor"), ("reviewer", "as a reviewer")]
+)
+def test_an_invitation_s_mail_names_the_role(acme: Customer, mails: MailServer, role: str, words: str) -> None:
+    invite_member(tenant=acme.tenant, actor="system", email="ann@acme.example", role=role, groups=[])
+    assert mail_due_invitations() == 1
+    (mail,) = mails.mails
+    assert f"You are invited to Acme {words}" in mail.get_content()
