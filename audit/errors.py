@@ -38,8 +38,15 @@ class PruningRefused(Invalid):
     title = "Entries of the last day stay: prune before an earlier time"
 
 
+class ReportPeriodEmpty(Invalid):
+    """The period ends before it begins."""
+
+    code = "REPORT_PERIOD_EMPTY"
+    title = "A report has a period that begins before it ends"
+
+
 class ReportTooLarge(Invalid):
-    """The period is empty or too long, or has too much in it."""
+    """The period is too long, or has too much in it."""
 
     code = "REPORT_TOO_LARGE"
     title = "A report has another period than this, or less in it"

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from audit.api.report_csv import write_csv
 from audit.api.serializers import VerdictShape
-from audit.errors import LogEmpty, ReportTooLarge
+from audit.errors import LogEmpty, ReportPeriodEmpty, ReportTooLarge
 from audit.reading.report import AuditReport, report_audit
 from foundation.request_fields import list_accepted_values
 from foundation.requests import Strict, read_fields
@@ -85,7 +85,7 @@ class AuditReportView(APIView):
     """Report of a period."""
 
     required_scopes: ClassVar = {"POST": "audit:read"}
-    refusals: ClassVar = {"POST": (LogEmpty, ReportTooLarge)}
+    refusals: ClassVar = {"POST": (LogEmpty, ReportPeriodEmpty, ReportTooLarge)}
 
     @extend_schema(
         operation_id="report_audit",

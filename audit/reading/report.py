@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
-from audit.errors import ReportTooLarge
+from audit.errors import ReportPeriodEmpty, ReportTooLarge
 from audit.models import Entry, LogVerification, VerificationStatus
 from audit.reading.files import LogFiles, first_entry_at, leaves_of, scope_of
 from audit.reading.verification import verify_stored
@@ -88,7 +88,8 @@ def report_audit(tenant_id: UUID | None, *, since: datetime, until: datetime, ac
 
     Raises:
         LogEmpty: Nothing is sealed yet.
-        ReportTooLarge: The period is empty or too long, or has too much in it.
+        ReportPeriodEmpty: The period ends before it begins.
+        ReportTooLarge: The period is too long, or has too much in it.
     """
     _check_period(since, until)
     with scope_of(tenant_id):
@@ -140,7 +141,7 @@ def pruning_text(report: AuditReport) -> str:
 
 def _check_period(since: datetime, until: datetime) -> None:
     if since >= until:
-        raise ReportTooLarge("The period is empty: `from` is not before `to`.")
+        raise ReportPeriodEmpty("The period is empty: `from` is not before `to`.")
     if until - since > MAX_PERIOD:
         raise ReportTooLarge(f"The period is longer than {MAX_PERIOD.days} days: take a shorter one.")
 
