@@ -30,6 +30,8 @@ MINE: Final = "mine"
 GROUPS: Final = "groups"
 ALL: Final = "all"
 DONE: Final = "done"
+MAX_COUNTED: Final = 1_000
+"""Tasks that are counted one by one."""
 BOXES: Final = (MINE, GROUPS, ALL, DONE)
 
 
@@ -113,16 +115,19 @@ def list_open_tasks(*, tenant: Tenant, person: Person, query: TaskQuery) -> Page
 
 
 def count_tasks(*, tenant: Tenant, person: Person) -> dict[str, int]:
-    """Count what is open: by name (``mine``), by group (``groups``), and of both what is late (``overdue``)."""
+    """Count what is open: by name (``mine``), by group (``groups``), and of both what is late (``overdue``).
+
+    Nothing is counted beyond ``MAX_COUNTED`` and one more: every open page of the inbox counts at each change.
+    """
     with reading_scope(tenant.id):
-        mine = _filtered(person, TaskQuery(box=MINE))
-        groups = _filtered(person, TaskQuery(box=GROUPS))
-        late = HumanTask.objects.filter(Q(id__in=mine.values("id")) | Q(id__in=groups.values("id")))
-        return {
-            "mine": mine.count(),
-            "groups": groups.count(),
-            "overdue": late.filter(due_at__lte=utc_now()).count(),
-        }
+        mine, groups = _of_box(person, MINE), _of_box(person, GROUPS)
+        wanted = {"mine": mine, "groups": groups, "overdue": (mine | groups) & Q(due_at__lte=utc_now())}
+        return {name: HumanTask.objects.filter(of)[: MAX_COUNTED + 1].count() for name, of in wanted.items()}
+
+
+def shown_count(count: int) -> int | str:
+    """Write a count of tasks as people read it: beyond the bound it is only that much."""
+    return count if count <= MAX_COUNTED else f"{MAX_COUNTED}+"
 
 
 def get_task(*, tenant: Tenant, person: Person, task_id: UUID) -> HumanTask:

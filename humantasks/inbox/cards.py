@@ -62,7 +62,7 @@ class Tab:
     label: str
     href: str
     is_current: bool
-    count: int = 0
+    count: int | str = 0
     count_name: str = ""
 
 

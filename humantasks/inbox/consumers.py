@@ -103,7 +103,8 @@ class InboxConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels h
         except (OperationalError, InterfaceError):
             return before
         if counts != before:
-            await self.send(text_data=orjson.dumps({"counts": counts}).decode())
+            shown = {name: selectors.shown_count(count) for name, count in counts.items()}
+            await self.send(text_data=orjson.dumps({"counts": shown}).decode())
         return counts
 
 

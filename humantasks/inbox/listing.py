@@ -56,7 +56,7 @@ class ListPage:
     query: ListQuery
     tabs: Sequence[Tab]
     cards: Sequence[Card]
-    overdue_count: int
+    overdue_count: int | str
     next_href: str
     empty_title: str
     empty_text: str
@@ -131,7 +131,7 @@ def list_page(*, tenant: Tenant, person: Person, query: ListQuery) -> ListPage:
         query=query,
         tabs=[_tab(box, query, counts) for box in TITLES],
         cards=cards,
-        overdue_count=counts["overdue"],
+        overdue_count=selectors.shown_count(counts["overdue"]),
         next_href=query.href(cursor=found.next_cursor) if found.next_cursor else "",
         empty_title=empty_title,
         empty_text=empty_text,
@@ -154,7 +154,13 @@ def _tasks(tenant: Tenant, person: Person, query: ListQuery) -> Page[HumanTask]:
 
 def _tab(box: str, query: ListQuery, counts: Mapping[str, int]) -> Tab:
     counted = box if box in {MINE, GROUPS} else ""
-    return Tab(str(TITLES[box]), ListQuery(box=box).href(), box == query.box, counts.get(box, 0), counted)
+    return Tab(
+        str(TITLES[box]),
+        ListQuery(box=box).href(),
+        box == query.box,
+        selectors.shown_count(counts.get(box, 0)),
+        counted,
+    )
 
 
 def _emptiness(query: ListQuery) -> tuple[str, str]:
