@@ -5,19 +5,29 @@ from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import redis
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from foundation.scope import unscoped
 from humantasks.models import HumanTask
 from kernel.clock import utc_now
+from runs.circuits.shared import open_circuits
 from runs.console import dashboard
 from runs.console.dashboard import DashboardTile
 from runs.models import Run, RunStatus, Worker
 from tests.support.console import World, a_delivery, a_run
 
 HOME = "/admin/"
+
+
+@pytest.fixture(autouse=True)
+def no_open_circuits(settings: Settings) -> None:
+    """Forget circuits that other tests have left open: Redis keeps them for a quarter of an hour."""
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.delete(open_circuits())
 
 
 @pytest.fixture
