@@ -4,7 +4,7 @@ Everything is to be called in a scope that sees the log (``scope_of``). A log on
 """
 
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -16,7 +16,9 @@ from audit.log.tiles import ENTRIES, HEIGHT, WIDTH, Tile, TileMalformed, bundle_
 from audit.log.tree import inclusion_proof
 from audit.models import AuditLog, Entry, LogCheckpoint, LogPruning, SealedEntry, TreeNode, UnsealedEntry
 from audit.sealing.growth import log_name
+from audit.verifier.examination import SKEW_SECONDS
 from foundation.scope import tenant_scope, unscoped
+from kernel.clock import utc_now
 
 CHECKPOINT: Final = "checkpoint"
 
@@ -32,8 +34,18 @@ def leaves_of(tenant_id: UUID | None) -> QuerySet[SealedEntry]:
 
 
 def entries_of(tenant_id: UUID | None) -> QuerySet[Entry]:
-    """Give the entries that a log has or that wait for it: one that is in no log says nothing."""
-    return Entry.objects.filter(is_sealed(tenant_id) | is_waiting(tenant_id), Q(tenant_id=tenant_id))
+    """Give the entries that a log has or that wait for it; one that is in no log says nothing.
+
+    Neither does one whose leaf is below a pruning, or that would have to wait for its own time to come.
+    """
+    kept = leaves_of(tenant_id).filter(entry_id=OuterRef("id"), n__gte=first_leaf(log_name(tenant_id)))
+    is_of_now = Q(created_at__lte=latest_now())
+    return Entry.objects.filter(Q(Exists(kept)) | Q(is_waiting(tenant_id)) & is_of_now, Q(tenant_id=tenant_id))
+
+
+def latest_now() -> datetime:
+    """Give the latest time that an entry of now can have: clocks of several machines differ."""
+    return utc_now() + timedelta(seconds=SKEW_SECONDS)
 
 
 def is_sealed(tenant_id: UUID | None) -> Exists:

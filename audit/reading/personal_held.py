@@ -9,7 +9,7 @@ from django.db.models import Max
 
 from audit.log.leaves import commitment
 from audit.models import Entry, PersonalValue
-from audit.personal import kept_values, persons_of
+from audit.personal import SALT_BYTES, kept_values, persons_of
 from audit.reading.files import entries_of
 from kernel.clock import utc_now
 
@@ -69,7 +69,6 @@ def _is_shared(one: str, entry: Entry, row: PersonalValue, sources: dict[UUID, s
 
 
 def _opens(row: PersonalValue) -> bool:
-    try:
-        return commitment(bytes(row.salt), row.value) == row.commitment
-    except ValueError:  # the salt is too short to be one of ours
-        return False
+    """Whether a row is what was committed to; a salt of another length has taken some of the value, or given some."""
+    salt = bytes(row.salt)
+    return len(salt) == SALT_BYTES and commitment(salt, row.value) == row.commitment

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from audit.models import Entry, SealedEntry
-from audit.reading.files import is_sealed, is_waiting
+from audit.reading.files import is_sealed, is_waiting, latest_now
 from audit.sealing.growth import log_name
 from audit.verifier.signatures import Flaw
 from kernel.clock import utc_now
@@ -38,4 +38,7 @@ def flaw_of_unsealed(tenant_id: UUID | None, size: int) -> Flaw | None:
     if late is not None:
         minutes = LONGEST_WAIT // timedelta(minutes=1)
         return Flaw(size, "unsealed", f"the entry {late.id} has waited for more than {minutes} minutes to be sealed")
+    early = ours.filter(waiting, created_at__gt=latest_now()).order_by("created_at").first()
+    if early is not None:
+        return Flaw(size, "unsealed", f"the entry {early.id} is of a time to come, and is not sealed before")
     return None

@@ -15,6 +15,8 @@ LOST: Final = "audit_entry.missing"
 """Action of the entry that a log has in the place of one that was deleted before it could be sealed."""
 SKEW_SECONDS: Final = 60
 """Seconds that an entry's time may lie behind the signed one: clocks of several machines wrote them."""
+SALT_BYTES: Final = 16
+"""Length of what stands before a person's value in what its commitment hashes."""
 LEAF_FIELDS: Final = frozenset(
     (
         "v", "n", "log", "id", "at", "action", "actor", "object_type", "object_id", "before", "after", "outcome",
@@ -220,13 +222,20 @@ def check_line(n: int, data: bytes, line: bytes) -> None:
         told = [(f'"sha256":"{key}"', key, text.encode()) for key, text in beside.pop("long", {}).items()]
         for key, opened in beside.pop("personal", {}).items():
             if opened != "erased":
-                value = bytes.fromhex(opened["salt"]) + opened["value"].encode()
-                told.append((f'"{key}"', key.removeprefix("sha256:"), value))
+                told.append((f'"{key}"', key.removeprefix("sha256:"), _opening(opened)))
         is_true = all(place.encode() in data and hashlib.sha256(text).hexdigest() == key for place, key, text in told)
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         is_true, beside = False, {}
     if not is_true or beside or not line.startswith(begin):
         raise Flaw(n, "entries", f"the line of leaf {n} in entries.ndjson does not tell what was sealed")
+
+
+def _opening(opened: dict[str, str]) -> bytes:
+    """Read what a commitment hashes; a salt of another length has taken some of the value, or given some."""
+    salt = bytes.fromhex(opened["salt"])
+    if len(salt) != SALT_BYTES:
+        raise ValueError("a salt has another length")
+    return salt + opened["value"].encode()
 
 
 def _against(log: StoredLog, head: Head, old: list[Head], flaw: Flaw | None) -> Flaw | None:

@@ -7,11 +7,13 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
+from rfc8785 import CanonicalizationError
 
 from audit.reading.runs_held import AuditedRun
 from foundation.scope import tenant_scope
 from kernel.canonical import content_hash
 from kernel.paging import fitting
+from kernel.types import Json
 from runs.core.journal import chain, microseconds_of
 from runs.models import Run, RunEvent
 from segments.models import Revision
@@ -97,13 +99,21 @@ def _events(tenant_id: UUID, run_ids: Collection[UUID]) -> Iterator[tuple[Any, .
 def _read(rows: QuerySet[Run]) -> list[AuditedRun]:
     found = list(rows.values_list(*_RUN))
     hashes = _content_hashes({row[_REVISION] for row in found})
-    return [AuditedRun._make([*row[:_REVISION], hashes[row[_REVISION]], *row[_REVISION + 1 :]]) for row in found]
+    before, after = slice(_REVISION), slice(_REVISION + 1, None)
+    return [AuditedRun._make([*row[before], hashes.get(row[_REVISION], ""), *row[after]]) for row in found]
 
 
 def _content_hashes(revision_ids: Collection[UUID]) -> dict[UUID, str]:
     """Read the hashes of definitions, each computed anew; empty where a row tells another one than its content has."""
     rows = Revision.objects.filter(id__in=list(revision_ids)).values_list("id", "content_hash", "definition")
     return {
-        revision_id: told if told == content_hash(definition) else ""
+        revision_id: told if _has_hash(definition, told) else ""
         for revision_id, told, definition in rows.iterator(chunk_size=DEFINITIONS)
     }
+
+
+def _has_hash(definition: Json, told: str) -> bool:
+    try:
+        return content_hash(definition) == told
+    except CanonicalizationError:  # no definition that was saved is without a canonical form
+        return False

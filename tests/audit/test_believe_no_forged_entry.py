@@ -17,6 +17,7 @@ from rest_framework.test import APIClient
 
 from audit.models import AuditLog, Entry, LogCheckpoint, LogVerifier, SealedEntry, TreeNode, UnsealedEntry
 from audit.reading import unsealed_held
+from audit.reading.files import entries_of
 from audit.reading.verification import verify_stored
 from audit.sealing import checkpoint_file
 from audit.sealing.sealer import seal_entries
@@ -275,3 +276,70 @@ def test_a_definition_whose_hash_was_left_alone_is_found(acme: Customer) -> None
         found = first_bad(acme)
     assert found["kind"] == "run"
     assert "the definition of the run" in found["detail"]
+
+
+def test_an_entry_of_a_time_to_come_excuses_nothing_and_is_told(acme: Customer) -> None:
+    run_id = ended_runs(acme.tenant)[0]
+    going_on = start(acme.tenant, "input")
+    seal_entries()
+    assert first_bad(acme) is None
+    with tampering() as cursor:
+        entry_id = forge(cursor, "run.ended", run_id)
+        cursor.execute(
+            "update audit_entry set created_at = '9999-01-01', object_id = %s where id = %s", [str(going_on), entry_id]
+        )
+        assert first_bad(acme)["kind"] == "unsealed"
+        cursor.execute("delete from runs_runevent where run_id = %s", [going_on])
+        cursor.execute("delete from runs_run where id = %s", [going_on])
+        found = first_bad(acme)
+    assert found["kind"] == "run"
+    assert str(going_on) in found["detail"]
+
+
+def test_a_value_that_was_cut_into_its_salt_is_found(acme: Customer) -> None:
+    make_log(acme, 2)
+    with tampering() as cursor:
+        cursor.execute(
+            "update audit_personalvalue set salt = salt || convert_to('Ann ', 'UTF8'), value = 'said 1'"
+            " where value = 'Ann said 1'"
+        )
+        assert cursor.rowcount == 1
+        found = first_bad(acme)
+    assert found["kind"] == "personal"
+
+
+def test_a_tenant_that_is_gone_with_the_name_of_its_log_is_asked_for(acme: Customer) -> None:
+    make_log(acme, 2)
+    with tampering() as cursor:
+        cursor.execute("delete from tenants_tenant where id = %s", [acme.tenant.id])
+        cursor.execute("delete from audit_auditlog where id = %s", [acme.tenant.id])
+        said = refused()
+    assert str(acme.tenant.id) in said
+
+
+UNREADABLE = {
+    "no definition": "delete from segments_revision",
+    "a number beyond all": """update segments_revision set definition = '{"a": 99999999999999999999}'""",
+    "a time without end": "update audit_entry set created_at = 'infinity' where tenant_id = %(tenant)s",
+    "a name that is none": "update audit_auditlog set origin = 'a b+c' where tenant_id = %(tenant)s",
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_cannot_be_read_is_refused_and_hides_no_other_log(acme: Customer, globex: Customer, name: str) -> None:
+    ended_runs(acme.tenant)
+    make_log(globex, 2)
+    with tampering() as cursor:
+        cursor.execute(UNREADABLE[name], {"tenant": acme.tenant.id})
+        said = refused()
+    assert "/globex: 4 entries" in said
+    assert said.count("verified") >= 1
+
+
+def test_a_leaf_below_a_pruning_is_not_believed(acme: Customer) -> None:
+    make_log(acme, 2)
+    pruning = "insert into audit_logpruning (tenant_id, log_id, minimum, created_at) values (%s, %s, 256, now())"
+    with tampering() as cursor, tenant_scope(acme.tenant.id):
+        assert entries_of(acme.tenant.id).exists()
+        cursor.execute(pruning, [acme.tenant.id, acme.tenant.id])
+        assert not entries_of(acme.tenant.id).exists()

@@ -150,7 +150,7 @@ def test_an_entry_of_a_time_to_come_is_not_sealed_before(acme: Customer) -> None
     make_log(acme, 1)
     assert sealed(acme) == size + 1, "it waits, the next one does not"
     assert last_of(acme).signed_at < signed_at + 3600
-    assert verdict_of(acme) == (True, None)
+    assert verdict_of(acme) == (False, "unsealed"), "what waits can be changed unseen, so it is told"
 
 
 def test_a_log_that_was_taken_back_is_found_by_the_file_of_checkpoints(

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DataError
 
 from audit.management.arguments import tenant_id_of
-from audit.models import AuditLog
+from audit.models import AuditLog, Entry
 from audit.reading.verification import verify_if_sealed
 from audit.sealing.checkpoint_file import kept_checkpoints
 from audit.sealing.growth import log_name
@@ -35,7 +36,12 @@ class Command(BaseCommand):
         else:
             bad = self._tell_of_strays(logs.values(), kept)
         for tenant_id, origin in logs.items():
-            verdict = verify_if_sealed(tenant_id, kept=kept.get(origin, {}))
+            try:
+                verdict = verify_if_sealed(tenant_id, kept=kept.get(origin, {}))
+            except (ValueError, ArithmeticError, LookupError, DataError) as error:
+                bad += 1
+                self.stdout.write(f"{origin}: what is stored cannot be read: {type(error).__name__}")
+                continue
             if verdict is None:
                 self.stdout.write(f"{origin}: nothing is sealed yet")
                 continue
@@ -75,9 +81,11 @@ def _logs() -> dict[UUID | None, str]:
     """Name the log of each tenant there is, or was, and of the installation; one that is not begun as it would be."""
     with unscoped("the logs of all tenants"):
         tenants = dict(Tenant.objects.order_by("slug").values_list("id", "slug"))
+        audited = set(Entry.objects.values_list("tenant_id", flat=True).distinct())
         rows = AuditLog.objects.order_by("origin").values_list("id", "tenant_id", "origin")
         begun: dict[UUID | None, str] = {
             tenant_id: origin for log_id, tenant_id, origin in rows if log_id == log_name(tenant_id)
         }
+        nameless: dict[UUID | None, str] = {one: f"{settings.AUDIT_ORIGIN}/{one}" for one in audited if one is not None}
     named: dict[UUID | None, str] = {one: f"{settings.AUDIT_ORIGIN}/{slug}" for one, slug in tenants.items()}
-    return {None: f"{settings.AUDIT_ORIGIN}/{INSTALLATION}", **named, **begun}
+    return {None: f"{settings.AUDIT_ORIGIN}/{INSTALLATION}", **nameless, **named, **begun}
